@@ -1,0 +1,106 @@
+// Package config reads the settings from file, environment and flags, and refuses a bad set.
+// It knows nothing of what the settings are for: only how each is written and what it may be.
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+//go:generate go test -run TestDocumentIsInSync -update
+
+// Config holds every setting, checked. It is not changed after Load.
+//
+// Each field is the setting of the same name in the table of this package, from which docs/configuration.md is made;
+// that page says what each is for and what zero means. Durations of zero are allowed only where the table says so.
+// Printing a Config in any way shows no secret.
+type Config struct {
+	HTTP struct {
+		Addr              string        `mapstructure:"addr"`
+		Path              string        `mapstructure:"path"`
+		AllowedOrigins    []string      `mapstructure:"allowed_origins"` // empty: the same host only
+		InsecureAnyOrigin bool          `mapstructure:"insecure_any_origin"`
+		DefaultFormat     string        `mapstructure:"default_format"` // raw or v1
+		HandshakeTimeout  time.Duration `mapstructure:"handshake_timeout"`
+		PingInterval      time.Duration `mapstructure:"ping_interval"`
+		PongTimeout       time.Duration `mapstructure:"pong_timeout"` // less than PingInterval
+	} `mapstructure:"http"`
+
+	Admin struct {
+		Addr string `mapstructure:"addr"` // empty: no admin listener (Load turns "off" into that)
+	} `mapstructure:"admin"`
+
+	Auth struct {
+		Secrets      []Secret      `mapstructure:"secret"`     // at least one, each of 32 bytes or more
+		Algorithms   []string      `mapstructure:"algorithms"` // at least one
+		Issuer       string        `mapstructure:"issuer"`     // empty: any
+		Audience     []string      `mapstructure:"audience"`   // empty: any
+		Leeway       time.Duration `mapstructure:"leeway"`
+		RoomsClaim   string        `mapstructure:"rooms_claim"`   // a dotted path
+		PublishClaim string        `mapstructure:"publish_claim"` // a dotted path
+		TokenFrom    []string      `mapstructure:"token_from"`    // at least one
+		Cookie       string        `mapstructure:"cookie"`        // set if and only if TokenFrom has "cookie"
+		Reject       string        `mapstructure:"reject"`        // close or status
+		Timeout      time.Duration `mapstructure:"timeout"`
+		Expiring     time.Duration `mapstructure:"expiring"` // 0: never
+	} `mapstructure:"auth"`
+
+	Rooms struct {
+		Auto    []string `mapstructure:"auto"`
+		Allow   []string `mapstructure:"allow"`
+		Publish []string `mapstructure:"publish"`
+	} `mapstructure:"rooms"`
+
+	Redis struct {
+		URL            URL           `mapstructure:"url"`
+		Username       string        `mapstructure:"username"` // empty: the one in URL
+		Password       Secret        `mapstructure:"password"` // empty: the one in URL
+		CAFile         string        `mapstructure:"ca_file"`  // empty: the system's authorities only
+		ChannelPrefix  string        `mapstructure:"channel_prefix"`
+		LeaveDelay     time.Duration `mapstructure:"leave_delay"`
+		CanaryInterval time.Duration `mapstructure:"canary_interval"`
+		CanaryTimeout  time.Duration `mapstructure:"canary_timeout"` // more than CanaryInterval
+		Timeout        time.Duration `mapstructure:"timeout"`
+	} `mapstructure:"redis"`
+
+	Limits struct {
+		Connections        int           `mapstructure:"connections"` // 0: as many as the open-files limit permits
+		RoomsPerConnection int           `mapstructure:"rooms_per_connection"`
+		MessageBytes       int           `mapstructure:"message_bytes"`
+		MessagesPerMinute  int           `mapstructure:"messages_per_minute"` // 0: no limit
+		MessageBurst       int           `mapstructure:"message_burst"`
+		OutboxBytes        int           `mapstructure:"outbox_bytes"`
+		MailboxBytes       int           `mapstructure:"mailbox_bytes"`
+		FrameTimeout       time.Duration `mapstructure:"frame_timeout"`
+	} `mapstructure:"limits"`
+
+	Gap struct {
+		Spread time.Duration `mapstructure:"spread"` // 0: at once
+	} `mapstructure:"gap"`
+
+	Drain struct {
+		Delay  time.Duration `mapstructure:"delay"`
+		Period time.Duration `mapstructure:"period"`
+	} `mapstructure:"drain"`
+
+	Log struct {
+		Level  string `mapstructure:"level"`  // debug, info, warn or error
+		Format string `mapstructure:"format"` // json or text
+	} `mapstructure:"log"`
+}
+
+// Warnings says, a sentence each, what is allowed but better changed. It shows no secret.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	for i, secret := range c.Auth.Secrets {
+		if len(secret) < hashBytes["HS512"] {
+			warnings = append(warnings, fmt.Sprintf(
+				"auth.secret: secret %d of %d has %d bytes; a random one of 64 is stronger and serves every algorithm: %s",
+				i+1, len(c.Auth.Secrets), len(secret), generateSecret))
+		}
+	}
+	if c.HTTP.InsecureAnyOrigin {
+		warnings = append(warnings, "http.insecure_any_origin: any web page may connect; list yours in http.allowed_origins instead")
+	}
+	return warnings
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// Source is where Load looks. A flag that was given wins over the environment, a ROOMGATE_ name over a well-known one,
+// the environment over the file, and the file over the default.
+type Source struct {
+	Flags   *pflag.FlagSet // what AddFlags defined, parsed; nil: none
+	Environ []string       // as os.Environ returns it; a variable that is empty counts as not set
+	File    string         // path of a YAML file; empty: the one that ROOMGATE_CONFIG names, if any
+}
+
+// Load reads all settings and checks them. Its error joins one for each thing that is wrong, and each names the setting,
+// where its value came from and what is allowed; none shows a secret.
+func Load(src Source) (*Config, error) {
+	l := &loader{
+		flags: src.Flags,
+		env:   environment(src.Environ),
+		from:  map[string]string{},
+		bad:   map[string]bool{},
+	}
+	l.path = cmp.Or(src.File, l.env[envConfig])
+	l.checkEnvironment()
+	if err := l.readFile(); err != nil {
+		return nil, errors.Join(append(l.errs, err)...) // whatever else is missing may be in that file
+	}
+	l.checkFile()
+
+	// Every value enters viper in the Go type of its field, so that its lax conversions have nothing to do.
+	v := viper.New()
+	for _, s := range settings {
+		if s.twinOf != "" {
+			continue
+		}
+		v.SetDefault(s.key, s.initial())
+		if value, ok := l.value(s); ok {
+			v.Set(s.key, value)
+		}
+	}
+	c := new(Config)
+	if err := v.UnmarshalExact(c); err != nil {
+		return nil, fmt.Errorf("the table of settings and Config differ: %w", err)
+	}
+	if c.Admin.Addr == "off" {
+		c.Admin.Addr = ""
+	}
+	l.check(c)
+	if len(l.errs) > 0 {
+		return nil, errors.Join(l.errs...)
+	}
+	return c, nil
+}
+
+// loader is the state of one Load.
+type loader struct {
+	flags *pflag.FlagSet
+	env   map[string]string
+	path  string       // of the file; empty: none
+	file  *viper.Viper // what the file holds, and no defaults
+
+	from map[string]string // key: where its value came from; absent: the default
+	bad  map[string]bool   // key: it has an error already, so another would be noise
+	errs []error
+}
+
+// fail notes what is wrong with the value of key.
+func (l *loader) fail(key, format string, args ...any) {
+	if l.bad[key] {
+		return
+	}
+	l.errs = append(l.errs, fmt.Errorf("%s (%s): %w", key, cmp.Or(l.from[key], "default"), fmt.Errorf(format, args...)))
+}
+
+// value returns what s is set to; false if it is not set, or wrongly.
+func (l *loader) value(s setting) (value any, ok bool) {
+	raw, ok := l.lookup(s)
+	if s.kind.hidden() {
+		raw, ok = l.withTwin(s, raw, ok)
+	}
+	if !ok || l.bad[s.key] {
+		return nil, false
+	}
+	value, err := s.decode(raw)
+	if err != nil {
+		l.fail(s.key, "%w", err)
+		l.bad[s.key] = true
+		return nil, false
+	}
+	return value, true
+}
+
+// lookup finds s in the source that wins.
+func (l *loader) lookup(s setting) (raw any, ok bool) {
+	if l.flags != nil {
+		if flag := l.flags.Lookup(s.key); flag != nil && flag.Changed {
+			l.from[s.key] = "flag --" + s.key
+			return flag.Value.String(), true
+		}
+	}
+	if text := l.env[s.env()]; text != "" {
+		l.from[s.key] = "environment " + s.env()
+		return text, true
+	}
+	if text := l.env[s.alias]; text != "" {
+		l.from[s.key] = "environment " + s.alias
+		if s.convert == nil {
+			return text, true
+		}
+		converted, err := s.convert(text)
+		if err != nil {
+			l.fail(s.key, "%w", err)
+			l.bad[s.key] = true
+		}
+		return converted, true
+	}
+	if raw = l.file.Get(s.key); raw != nil { // nil: absent or null, and null keeps the default
+		l.from[s.key] = "file " + l.path
+		return raw, true
+	}
+	return nil, false
+}
+
+// withTwin reads the secret s from the file that its twin names, if it does. An empty secret or path counts as not set.
+func (l *loader) withTwin(s setting, raw any, ok bool) (any, bool) {
+	ok = ok && raw != ""
+	twin := s.twin()
+	path, named := l.lookup(twin)
+	if !named || path == "" {
+		return raw, ok
+	}
+	if ok {
+		l.fail(s.key, "%s is set too (%s): keep one of the two", twin.key, l.from[twin.key])
+		l.bad[s.key] = true
+		return nil, false
+	}
+	content, err := readSecret(twin, path)
+	if err != nil {
+		l.fail(twin.key, "%w", err)
+		l.bad[s.key] = true
+		return nil, false
+	}
+	l.from[s.key] = fmt.Sprintf("file %v, named by %s", path, l.from[twin.key])
+	return content, true
+}
+
+func readSecret(twin setting, path any) (string, error) {
+	name, ok := path.(string)
+	if !ok {
+		return "", fmt.Errorf("%v is not %s", path, twin.kind.noun())
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("reading the secret: %w", err)
+	}
+	if strings.TrimSpace(string(content)) == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return string(content), nil
+}
+
+// portToAddr is how a PORT, as hosting platforms set it, becomes http.addr.
+func portToAddr(port string) (string, error) {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("%q is not a port number from 1 to 65535", port)
+	}
+	return ":" + port, nil
+}
