@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Check recomputes the package's invariants and returns every one that does not hold. It
+// stops each lane for as long as it takes to look at it. Joins and leaves that are under way
+// are seen as they stand in the lane, so connections are not compared with it one by one.
+func (g *Gateway) Check(ctx context.Context) error {
+	var errs []error
+	for i, l := range g.lanes {
+		done := make(chan error, 1)
+		l.post(event{kind: eventCall, call: func() { done <- l.check() }})
+		select {
+		case err := <-done:
+			if err != nil {
+				errs = append(errs, fmt.Errorf("lane %d: %w", i, err))
+			}
+		case <-ctx.Done():
+			return errors.Join(append(errs, fmt.Errorf("lane %d did not answer: %w", i, ctx.Err()))...)
+		}
+	}
+	for _, c := range g.all() {
+		if err := c.out.check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if w := g.waiting.Load(); w < 0 {
+		errs = append(errs, fmt.Errorf("outbox bytes are %d", w))
+	}
+	if n, most := g.admitted.Load(), int64(g.opts.Connections); most > 0 && n > most+1 { // +1: one that is being refused
+		errs = append(errs, fmt.Errorf("%d connections admitted of at most %d", n, most))
+	}
+	return errors.Join(errs...)
+}
+
+// check checks the lane's rooms. The lane's runner calls it.
+func (l *lane) check() error {
+	var errs []error
+	for name, r := range l.rooms {
+		var count [formats]int
+		for i, m := range r.members {
+			count[m.c.format]++
+			if m.m.index != i || m.m.c != m.c || m.m.room != name {
+				errs = append(errs, fmt.Errorf("a room's member %d does not know where it stands", i))
+			}
+		}
+		switch {
+		case r.name != name || l.g.laneOf(name) != l:
+			errs = append(errs, errors.New("a room stands in the wrong place"))
+		case len(r.members) == 0:
+			errs = append(errs, errors.New("a room has no members"))
+		case count != r.count:
+			errs = append(errs, fmt.Errorf("a room counts members by format as %v, has %v", r.count, count))
+		case len(r.pending) > 0:
+			errs = append(errs, errors.New("a room at rest has pending messages"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// check checks the outbox's account of bytes.
+func (o *outbox) check() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum := 0
+	for _, b := range o.waiting {
+		sum += len(b)
+	}
+	for _, b := range o.held {
+		sum += len(b)
+	}
+	switch {
+	case o.bytes < sum || !o.flushing && o.bytes != sum: // the flusher has the rest in hand
+		return fmt.Errorf("an outbox counts %d bytes, holds %d", o.bytes, sum)
+	case !o.flushing && !o.corked && sum > 0:
+		return errors.New("an outbox holds frames that nobody sends")
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"sync"
+)
+
+// A lane owns the rooms that hash to it, and their members: no lock guards them, since one
+// runner at a time works off the lane's mailbox, in order. So messages of a room stay in
+// order, `subscribed` and `unsubscribed` stand in the right place among them, and a giant
+// room delays only its own lane.
+//
+// A wake-up costs more than a small delivery, so whoever posts to an idle lane runs it, if
+// the room is small. For a large room, and for whatever came meanwhile, the lane's own
+// goroutine takes over: the Redis reader reads on, and messages that pile up are merged.
+type lane struct {
+	g    *Gateway
+	wake chan struct{} // given by the runner that hands over; room for one, as there is one runner
+
+	mu      sync.Mutex // guards what follows; held for no longer than it takes to append
+	mailbox []event
+	bytes   int             // payload bytes in mailbox
+	shed    map[string]bool // rooms that lost a message since the mailbox was last taken
+	running bool            // there is a runner
+
+	// owned by the runner
+	rooms   map[string]*room
+	touched []*room // have pending messages
+	batch   []event // being worked off; swapped with mailbox
+}
+
+type eventKind uint8
+
+const (
+	eventMessage eventKind = iota // room, payload
+	eventGap                      // room, reason
+	eventJoin                     // m, reply
+	eventLeave                    // m, reply
+	eventCall                     // call
+)
+
+// An event is one entry of a lane's mailbox.
+type event struct {
+	kind    eventKind
+	room    string
+	reason  string
+	payload []byte
+	at      int64 // when the message came from Redis, on the gateway's clock
+	m       *membership
+	reply   []byte // frame for m's connection, sent once the event has happened
+	call    func() // runs with the lane's rooms at rest
+}
+
+// smallRoom is up to how many members whoever posts delivers by itself. Beyond it the work
+// costs more than the wake-up (about 5 µs against 6 a send, docs/adr/0004).
+const smallRoom = 4
+
+// eventOverhead stands for what a waiting message costs beside its payload.
+const eventOverhead = 128
+
+// post puts e into the mailbox, and runs the lane if nobody does and the work is small. A
+// message that does not fit is dropped and its room marked, so that the members get a gap.
+// Joins and leaves always fit: each connection has few, at the rate of its messages.
+func (l *lane) post(e event) {
+	l.mu.Lock()
+	if e.kind == eventMessage && !l.fits(e) {
+		l.mu.Unlock()
+		return
+	}
+	l.mailbox = append(l.mailbox, e)
+	if l.running {
+		l.mu.Unlock()
+		return
+	}
+	l.running = true
+	l.mu.Unlock()
+	if e.kind != eventMessage && e.kind != eventGap || l.small(e.room) {
+		l.work()
+		if l.rest() {
+			return
+		}
+	}
+	l.wake <- struct{}{} // hand over: the lane's goroutine is the runner now
+}
+
+// fits counts e into the mailbox, or marks its room as having lost a message. l.mu is held.
+func (l *lane) fits(e event) bool {
+	size := len(e.payload) + eventOverhead
+	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts.MailboxBytes {
+		if l.shed == nil {
+			l.shed = make(map[string]bool)
+		}
+		l.shed[e.room] = true
+		l.g.metrics.shed.Inc()
+		return false
+	}
+	l.bytes += size
+	return true
+}
+
+// small reports whether a message to room is little work. The caller is the runner.
+func (l *lane) small(name string) bool {
+	r := l.rooms[name]
+	return r == nil || len(r.members) <= smallRoom
+}
+
+// rest ends the running, unless something waits.
+func (l *lane) rest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.mailbox) > 0 || len(l.shed) > 0 {
+		return false
+	}
+	l.running = false
+	return true
+}
+
+// run is the lane's goroutine. It ends when stop is closed.
+func (l *lane) run(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-l.wake:
+			for {
+				l.work()
+				if l.rest() {
+					break
+				}
+			}
+		}
+	}
+}
+
+// work works off what the mailbox holds. The caller is the runner.
+func (l *lane) work() {
+	l.mu.Lock()
+	l.batch, l.mailbox = l.mailbox, l.batch[:0]
+	shed := l.shed
+	l.shed, l.bytes = nil, 0
+	l.mu.Unlock()
+
+	for i := range l.batch {
+		l.handle(&l.batch[i])
+	}
+	l.flush()
+	for name := range shed {
+		l.gap(name, gapOverload)
+	}
+	clear(l.batch) // let go of payloads and connections
+}
+
+// handle does what one event says. Messages only gather in their room, until flush or until
+// something else happens to the room.
+func (l *lane) handle(e *event) {
+	switch e.kind {
+	case eventMessage:
+		if r := l.rooms[e.room]; r != nil {
+			if len(r.pending) == 0 {
+				l.touched = append(l.touched, r)
+			}
+			r.pending = append(r.pending, pending{e.payload, e.at})
+		}
+	case eventGap:
+		l.gap(e.room, e.reason)
+	case eventJoin:
+		l.join(e.m)
+		l.reply(e)
+	case eventLeave:
+		l.leave(e.m)
+		l.reply(e)
+	case eventCall:
+		l.flush()
+		e.call()
+	}
+}
+
+func (l *lane) reply(e *event) {
+	if e.reply != nil {
+		e.m.c.sayFrame(e.reply)
+	}
+}
+
+// flush delivers what has gathered in the rooms.
+func (l *lane) flush() {
+	for _, r := range l.touched {
+		r.deliver(l.g)
+	}
+	clear(l.touched)
+	l.touched = l.touched[:0]
+}
+
+func (l *lane) join(m *membership) {
+	r := l.rooms[m.room]
+	if r == nil {
+		r = &room{name: m.room}
+		l.rooms[m.room] = r
+	}
+	r.deliver(l.g)
+	r.add(m)
+}
+
+func (l *lane) leave(m *membership) {
+	r := l.rooms[m.room]
+	r.deliver(l.g)
+	r.remove(m)
+	if len(r.members) == 0 {
+		delete(l.rooms, m.room)
+	}
+}
+
+// gap tells the members of a room that messages may be missing.
+func (l *lane) gap(name, reason string) {
+	r := l.rooms[name]
+	if r == nil {
+		return
+	}
+	r.deliver(l.g)
+	for _, m := range r.members {
+		m.c.gap(name, reason)
+	}
+}

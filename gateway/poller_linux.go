@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A poller watches the sockets of parked connections by an epoll set of our own, so that an
+// idle connection holds no goroutine and no stack. Each socket is armed for one event, level
+// triggered: what arrived before the arming fires at once, and nothing is lost between.
+type poller struct {
+	fd   int
+	file *os.File // the set itself, watched by the Go runtime: waiting holds no thread
+
+	mu    sync.Mutex // guards conns
+	conns map[int32]*conn
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("creating an epoll set: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // for os.NewFile to take it as pollable
+		return nil, fmt.Errorf("epoll set: %w", err)
+	}
+	return &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), conns: make(map[int32]*conn)}, nil
+}
+
+// run wakes connections until close.
+func (p *poller) run() {
+	rc, err := p.file.SyscallConn()
+	if err != nil {
+		return // closed before it began
+	}
+	events := make([]unix.EpollEvent, 256)
+	for {
+		n := 0
+		err := rc.Read(func(fd uintptr) bool {
+			for {
+				n, err = unix.EpollWait(int(fd), events, 0)
+				if !errors.Is(err, unix.EINTR) {
+					return n != 0 // none: wait; -1: the set is gone
+				}
+			}
+		})
+		if err != nil || n < 0 {
+			return
+		}
+		for _, e := range events[:n] {
+			if c := p.lookup(e.Fd); c != nil {
+				c.readable()
+			}
+		}
+	}
+}
+
+// arm asks for one call of c.readable, when c's socket can be read or has ended. It reports
+// false if the socket cannot be watched. From the moment it is called, c may be running.
+func (p *poller) arm(c *conn) bool {
+	fd := c.out.sock.fd
+	op := unix.EPOLL_CTL_MOD
+	if !c.watched {
+		c.watched = true
+		op = unix.EPOLL_CTL_ADD
+		p.mu.Lock()
+		p.conns[fd] = c
+		p.mu.Unlock()
+	}
+	return c.out.use(func() error {
+		return unix.EpollCtl(p.fd, op, int(fd), &unix.EpollEvent{
+			Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: fd})
+	}) == nil
+}
+
+// lookup returns the connection whose socket is fd. An event of a socket that was closed
+// since may wake its descriptor's next owner: that one finds nothing to read and parks again.
+func (p *poller) lookup(fd int32) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conns[fd]
+}
+
+// forget ends the watching of c, whose socket is closed: the kernel has taken it out of the set.
+func (p *poller) forget(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if fd := c.out.sock.fd; p.conns[fd] == c {
+		delete(p.conns, fd)
+	}
+}
+
+// close ends run.
+func (p *poller) close() error { return p.file.Close() }

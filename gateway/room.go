@@ -1,0 +1,104 @@
+package gateway
+
+import "time"
+
+// A room is who is in it, and what was published to it but not yet sent. Its lane owns it.
+type room struct {
+	name    string
+	members []member
+	count   [formats]int // members by format
+	pending []pending
+}
+
+// A member stands in the room's list by value, for the sake of the caches: a fan-out walks it.
+type member struct {
+	c *conn
+	m *membership
+}
+
+// A pending message came from Redis and waits for the end of its batch.
+type pending struct {
+	payload []byte
+	at      int64 // on the gateway's clock
+}
+
+func (r *room) add(m *membership) {
+	m.index = len(r.members)
+	r.members = append(r.members, member{m.c, m})
+	r.count[m.c.format]++
+}
+
+// remove takes m out, in a time that does not depend on the number of members.
+func (r *room) remove(m *membership) {
+	last := len(r.members) - 1
+	moved := r.members[last]
+	r.members[m.index] = moved
+	moved.m.index = m.index
+	r.members[last] = member{}
+	r.members = r.members[:last]
+	r.count[m.c.format]--
+	if cap(r.members) > 64 && len(r.members) < cap(r.members)/4 {
+		r.members = append(make([]member, 0, 2*len(r.members)), r.members...)
+	}
+}
+
+// maxJoined bounds the frames that are joined into one write.
+const maxJoined = 64 << 10
+
+// deliver sends what is pending to every member: the waiting frames joined, built once for
+// each format and shared by all.
+func (r *room) deliver(g *Gateway) {
+	for first := 0; first < len(r.pending); {
+		size, n := 0, first
+		for n < len(r.pending) && (n == first || size+len(r.pending[n].payload) <= maxJoined) {
+			size += len(r.pending[n].payload)
+			n++
+		}
+		r.send(g, r.pending[first:n])
+		first = n
+	}
+	clear(r.pending)
+	r.pending = r.pending[:0]
+	if cap(r.pending) > 1024 {
+		r.pending = nil // a burst must not be paid for ever
+	}
+}
+
+// send sends messages to every member in one write each.
+func (r *room) send(g *Gateway, messages []pending) {
+	if len(r.members) == 0 {
+		return
+	}
+	var frames [formats][]byte
+	for f := range formats {
+		if r.count[f] > 0 {
+			frames[f] = r.encode(f, messages)
+		}
+	}
+	refused, late := 0, 0
+	for _, m := range r.members {
+		switch m.c.out.send(frames[m.c.format]) {
+		case nil:
+		case errFull:
+			late++
+			m.c.end(endSlow)
+		default:
+			refused++
+		}
+	}
+	took := time.Duration(g.now() - messages[0].at)
+	g.metrics.delivered(len(messages), len(r.members)-refused-late, refused, late, took)
+}
+
+// encode returns the frames of messages in format f, one behind the other.
+func (r *room) encode(f format, messages []pending) []byte {
+	size := 0
+	for _, p := range messages {
+		size += sizeHint(f, r.name, p.payload)
+	}
+	b := make([]byte, 0, size)
+	for _, p := range messages {
+		b = appendMessage(b, f, r.name, p.payload)
+	}
+	return b
+}
