@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxText = 256          // bytes of sub, iss and jti
+	maxDate = 253402300799 // seconds since 1970: the end of the year 9999. Milliseconds lie beyond it
+)
+
+// claims is a JSON object whose numbers are kept as they are written (json.Number).
+type claims map[string]any
+
+// decodeObject reads one JSON object, in which no object has the same name twice.
+func decodeObject(data []byte) (claims, error) {
+	// Valid also bounds the depth, and makes sure that nothing comes after the object.
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return nil, errJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	v, err := decodeValue(d)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, errJSON
+	}
+	return object, nil
+}
+
+// decodeValue is what Decode does into an any, but refuses a name that comes twice, for which
+// JSON has no rule (RFC 8259, 4): whoever made the token may have meant the other.
+func decodeValue(d *json.Decoder) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, errJSON
+	}
+	switch token {
+	case json.Delim('['):
+		array := []any{}
+		for d.More() {
+			v, err := decodeValue(d)
+			if err != nil {
+				return nil, err
+			}
+			array = append(array, v)
+		}
+		return array, closeValue(d)
+
+	case json.Delim('{'):
+		object := map[string]any{}
+		for d.More() {
+			name, err := decodeValue(d)
+			if err != nil {
+				return nil, err
+			}
+			key, ok := name.(string)
+			if !ok {
+				return nil, errJSON
+			}
+			if _, twice := object[key]; twice {
+				return nil, errDuplicate
+			}
+			if object[key], err = decodeValue(d); err != nil {
+				return nil, err
+			}
+		}
+		return object, closeValue(d)
+	}
+	return token, nil
+}
+
+// closeValue consumes the bracket that ends an array or an object.
+func closeValue(d *json.Decoder) error {
+	if _, err := d.Token(); err != nil {
+		return errJSON
+	}
+	return nil
+}
+
+func (c claims) has(name string) bool {
+	_, ok := c[name]
+	return ok
+}
+
+// lookup finds the claim at path: the whole path as one name, or else names of nested objects.
+func (c claims) lookup(path string) (any, bool) {
+	if v, ok := c[path]; ok {
+		return v, true
+	}
+	object := map[string]any(c)
+	for {
+		name, rest, more := strings.Cut(path, ".")
+		v, ok := object[name]
+		if !ok || !more {
+			return v, ok
+		}
+		if object, ok = v.(map[string]any); !ok {
+			return nil, false
+		}
+		path = rest
+	}
+}
+
+// validPath reports whether path is names with single dots between.
+func validPath(path string) bool {
+	for name := range strings.SplitSeq(path, ".") {
+		if name == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// text returns the claim name, or "" if there is none. If it is not fit for logs and lists of
+// users, the error is bad.
+func (c claims) text(name string, bad *Error) (string, error) {
+	v, ok := c[name]
+	if !ok {
+		return "", nil
+	}
+	s, ok := v.(string)
+	if !ok || len(s) > maxText || strings.ContainsFunc(s, unfit) {
+		return "", bad
+	}
+	return strings.Clone(s), nil
+}
+
+// unfit is true of control characters, and of what the decoder puts in the place of half a
+// surrogate pair, which would make two subjects look the same.
+func unfit(r rune) bool {
+	return unicode.IsControl(r) || r == utf8.RuneError
+}
+
+// date returns the claim name, a NumericDate (RFC 7519, 2), and whether there is one. If it is
+// not a number between 1970 and 9999, the error is bad.
+func (c claims) date(name string, bad *Error) (t time.Time, ok bool, err error) {
+	v, ok := c[name]
+	if !ok {
+		return time.Time{}, false, nil
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		return time.Time{}, false, bad
+	}
+	f, err := n.Float64()
+	if err != nil || f < 0 || f > maxDate {
+		return time.Time{}, false, bad
+	}
+	seconds, fraction := math.Modf(f)
+	return time.Unix(int64(seconds), int64(fraction*1e9)).UTC(), true, nil
+}
+
+// list returns v as strings: those of an array, or, if v is one string, what split makes of it.
+func list(v any, split func(string) []string) ([]string, bool) {
+	switch v := v.(type) {
+	case string:
+		return split(v), true
+	case []any:
+		all := make([]string, len(v))
+		for i := range v {
+			s, ok := v[i].(string)
+			if !ok {
+				return nil, false
+			}
+			all[i] = s
+		}
+		return all, true
+	}
+	return nil, false
+}

@@ -1,0 +1,92 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/roomgate/roomgate/auth"
+)
+
+var secret = []byte("only-for-examples-0123456789abcdef")
+
+// A backend names the rooms of a user in the token.
+func Example() {
+	verifier, err := auth.New(auth.Options{Secrets: [][]byte{secret}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.Sign(secret, map[string]any{
+		"sub":     "u42",
+		"exp":     time.Now().Add(time.Hour).Unix(),
+		"rooms":   []string{"lobby", "order:*:status"},
+		"publish": "lobby",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	grant, err := verifier.Verify(context.Background(), token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(grant.Subject, "joins", grant.Named())
+	fmt.Println(grant.MayJoin("order:7:status"), grant.MayJoin("order:7:items"))
+	fmt.Println(grant.MayPublish("lobby"), grant.MayPublish("order:7:status"))
+	// Output:
+	// u42 joins [lobby]
+	// true false
+	// true false
+}
+
+// The backend's tokens say which phone number a user works with, and know nothing of rooms.
+// Each connection joins its number's room.
+func ExampleOptions_phoneNumberID() {
+	verifier, err := auth.New(auth.Options{
+		Secrets:   [][]byte{secret},
+		AutoRooms: []string{"phone:{phoneNumberId}"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.Sign(secret, map[string]any{
+		"phoneNumberId": 106540352242922,
+		"exp":           time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	grant, err := verifier.Verify(context.Background(), token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(grant.Auto())
+	fmt.Println(grant.MayJoin("phone:106540352242922"), grant.MayJoin("phone:15550100"))
+	// Output:
+	// [phone:106540352242922]
+	// true false
+}
+
+// A refusal has a text for the developer and a reason for the metrics.
+func ExampleVerifier_Verify_refused() {
+	verifier, err := auth.New(auth.Options{Secrets: [][]byte{secret}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.Sign(secret, map[string]any{"sub": "u42"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = verifier.Verify(context.Background(), token)
+	if refusal, ok := errors.AsType[*auth.Error](err); ok {
+		fmt.Println(refusal)
+		fmt.Println(refusal.Reason)
+	}
+	// Output:
+	// token has no exp claim: every token needs one
+	// no_expiry
+}
