@@ -110,7 +110,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for _, l := range g.lanes {
 		own.Go(func() { l.run(stop) })
 	}
-	own.Go(func() { g.poller.run() })
 	own.Go(func() { g.tick(stop) })
 
 	<-ctx.Done()

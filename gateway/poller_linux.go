@@ -16,6 +16,9 @@ type poller struct {
 	fd   int
 	file *os.File // the set itself, watched by the Go runtime: waiting holds no thread
 
+	first   sync.Once // starts run when there is something to watch
+	running sync.WaitGroup
+
 	mu    sync.Mutex // guards conns
 	conns map[int32]*conn
 }
@@ -70,6 +73,7 @@ func (p *poller) arm(c *conn) bool {
 		p.mu.Lock()
 		p.conns[fd] = c
 		p.mu.Unlock()
+		p.first.Do(func() { p.running.Go(p.run) })
 	}
 	return c.out.use(func() error {
 		return unix.EpollCtl(p.fd, op, int(fd), &unix.EpollEvent{
@@ -94,5 +98,9 @@ func (p *poller) forget(c *conn) {
 	}
 }
 
-// close ends run.
-func (p *poller) close() error { return p.file.Close() }
+// close ends run, and waits for it.
+func (p *poller) close() error {
+	err := p.file.Close()
+	p.running.Wait()
+	return err
+}

@@ -6,7 +6,6 @@ package gateway
 type poller struct{}
 
 func newPoller() (*poller, error) { return &poller{}, nil }
-func (*poller) run()              {}
 func (*poller) arm(*conn) bool    { return false }
 func (*poller) forget(*conn)      {}
 func (*poller) close() error      { return nil }

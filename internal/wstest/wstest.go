@@ -103,7 +103,22 @@ func Over(t testing.TB, nc net.Conn, wsURL string, header ...string) (*Client, e
 	if _, err := io.WriteString(nc, strings.Join(append(req, header...), "\r\n")+"\r\n\r\n"); err != nil {
 		return nil, err
 	}
-	c := &Client{t: t, nc: nc, br: bufio.NewReaderSize(nc, 1<<10)}
+	return answer(t, nc)
+}
+
+// Resume reads the answer to a request that the test has sent over nc by itself.
+func Resume(t testing.TB, nc net.Conn) *Client {
+	t.Helper()
+	t.Cleanup(func() { _ = nc.Close() })
+	c, err := answer(t, nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func answer(t testing.TB, nc net.Conn) (c *Client, err error) {
+	c = &Client{t: t, nc: nc, br: bufio.NewReaderSize(nc, 1<<10)}
 	c.Response, err = http.ReadResponse(c.br, &http.Request{Method: http.MethodGet})
 	return c, err
 }

@@ -1,0 +1,206 @@
+// Package pubsub keeps one Redis subscription for each room that somebody here is in,
+// and hands on each message it reads. It knows nothing of connections or tokens.
+//
+// Key invariants
+//   - Subscribe returns nil only once Redis has confirmed. What is published later is delivered, or
+//     a Gap is, in its place among the messages of that room.
+//   - Deliver and Gap are called from one goroutine, the reader of the connection there is now.
+//   - At most one SUBSCRIBE or UNSUBSCRIBE is under way, of at most maxBatch rooms.
+//   - A room at rest costs its entry: no goroutine, timer or channel.
+package pubsub
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// canaryPrefix begins the channel on which a Broker hears itself. It does not stand under
+// Options.ChannelPrefix, so that no client can be let into it as into a room.
+const canaryPrefix = "roomgate:canary:"
+
+var (
+	// ErrRefused says that Redis does not let this user subscribe to the room (ACL).
+	ErrRefused = errors.New("refused by Redis")
+
+	// ErrClosed says that Run has returned, or is about to.
+	ErrClosed = errors.New("pubsub: closed")
+)
+
+// A Receiver gets what a Broker reads. Its methods are called from one goroutine, one at a time,
+// and must not block: while one runs, nothing is read for any room.
+type Receiver interface {
+	// Deliver hands on one message, in the order in which Redis had them. Nobody writes to payload,
+	// now or later, so it may be kept. A message may still come for a room that was unsubscribed.
+	Deliver(room string, payload []byte)
+
+	// Gap says that messages of room may have been lost before now. It is called once Redis has
+	// confirmed the new subscription, so that what is read elsewhere after it leaves no hole; and
+	// once, too, if Redis refuses that subscription, which is then tried again until it is
+	// confirmed, with another Gap, or nobody holds the room.
+	Gap(room string)
+}
+
+// A Broker holds one connection to Redis for all subscriptions, and others to publish.
+type Broker struct {
+	o       Options
+	ro      *redis.Options
+	log     *slog.Logger
+	canary  string // its own channel, whose name cannot be guessed
+	publish *redis.Client
+	probe   *redis.Client // publishes canaries, so that they wait behind nobody
+	metrics metrics
+	epoch   time.Time // what canaries count from
+
+	rooms *rooms
+	wake  chan struct{} // capacity 1: there is something to agree on
+
+	health  health
+	started atomic.Bool // Run was called
+}
+
+// New makes a Broker of o, without connecting to anything: it reads Options.CAFile and does no
+// other I/O. Its error never holds a password.
+func New(o Options) (*Broker, error) {
+	if o.canaryTimeout() <= o.canaryInterval() {
+		return nil, fmt.Errorf("canary timeout %v must exceed the interval %v", o.canaryTimeout(), o.canaryInterval())
+	}
+	ro, err := o.redisOptions()
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{
+		o:      o,
+		ro:     ro,
+		log:    o.log().With(slog.String("addr", ro.Addr)),
+		canary: canaryPrefix + rand.Text(),
+		rooms:  newRooms(o.ChannelPrefix, o.leaveDelay()),
+		wake:   make(chan struct{}, 1),
+		epoch:  time.Now(),
+		health: health{grace: o.canaryTimeout()},
+	}
+	b.health.blame(errors.New("not connected yet"))
+	b.publish = b.newClient(0)
+	b.probe = b.newClient(1)
+	if b.metrics, err = newMetrics(b); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return b, nil
+}
+
+// newClient makes an ordinary client with at most size connections; 0 means go-redis's default.
+func (b *Broker) newClient(size int) *redis.Client {
+	ro := *b.ro
+	ro.PoolSize = size
+	ro.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, b.ro, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return secure(ctx, b.ro, conn)
+	}
+	return redis.NewClient(&ro)
+}
+
+// Run keeps the Broker connected and calls r, until ctx ends; then it ends all that it started, and
+// returns nil. It may be called once.
+func (b *Broker) Run(ctx context.Context, r Receiver) error {
+	if b.started.Swap(true) {
+		return errors.New("pubsub: Run was called before")
+	}
+	defer b.publish.Close()
+	defer b.probe.Close()
+	defer b.rooms.close(ErrClosed)
+	defer b.health.end(ErrClosed)
+
+	var wait backoff
+	report := report{log: b.log}
+	for {
+		l := newLink(b, r)
+		end := l.run(ctx)
+		b.rooms.lose()
+		if ctx.Err() != nil {
+			return nil
+		}
+		b.metrics.reconnects[end.reason].Inc()
+		b.health.blame(end)
+		lived := l.lived()
+		if lived > maxBackoff {
+			wait.reset()
+		}
+		pause := wait.next()
+		report.down(end, lived, pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Subscribe counts one more holder of room, and returns nil once Redis has confirmed the
+// subscription: what is published later will arrive. On an error nothing is held: one that wraps
+// ErrRefused, ErrClosed, or ctx's, which alone limits the wait while Redis is away.
+func (b *Broker) Subscribe(ctx context.Context, room string) error {
+	c, err := b.rooms.hold(room)
+	if c == nil {
+		return err
+	}
+	b.nudge()
+	began := time.Now()
+	select {
+	case <-c.done:
+		b.metrics.subscribe.Observe(time.Since(began).Seconds())
+		return c.err
+	case <-ctx.Done():
+		if !b.rooms.giveUp(room, c, time.Now()) {
+			return c.err // it was done at the same moment
+		}
+		return fmt.Errorf("waiting for Redis to confirm room %q: %w", room, context.Cause(ctx))
+	}
+}
+
+// Unsubscribe ends one successful Subscribe. It never blocks. Redis is told after
+// Options.LeaveDelay, unless somebody comes back before.
+func (b *Broker) Unsubscribe(room string) {
+	if !b.rooms.drop(room, time.Now()) {
+		b.log.Error("pubsub: Unsubscribe without Subscribe", slog.String("room", room))
+		return
+	}
+	b.nudge()
+}
+
+// Publish sends payload to room, through Redis, and returns once Redis has it. After an error it
+// may have it or not: nothing is sent twice.
+func (b *Broker) Publish(ctx context.Context, room string, payload []byte) error {
+	if err := b.publish.Publish(ctx, b.o.ChannelPrefix+room, payload).Err(); err != nil {
+		return fmt.Errorf("publishing to room %q: %w", room, err)
+	}
+	return nil
+}
+
+// Ready returns nil if Redis was proven to deliver within the last Options.CanaryTimeout, so that
+// one quick reconnect changes nothing; else why it is not. Having been unready, it wants two proofs
+// in a row. It is cheap.
+func (b *Broker) Ready() error { return b.health.ready(time.Now()) }
+
+// Rooms is how many rooms are subscribed, or about to be.
+func (b *Broker) Rooms() int { return b.rooms.len() }
+
+// Check recomputes the invariants of the Broker's books, and returns the first that does not hold.
+func (b *Broker) Check() error { return b.rooms.check() }
+
+// nudge has the link look for something to agree on.
+func (b *Broker) nudge() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}

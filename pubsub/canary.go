@@ -1,0 +1,80 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A canary is a message that the Broker publishes to its own channel as any backend would, and
+// expects back over the link. An open socket proves nothing: it may lead to a stopped Redis, or
+// into a void. A canary is the time at which it was sent, in nanoseconds since Broker.epoch.
+
+// sendCanaries publishes one at once, when all rooms are back, and then one every interval, until
+// ctx ends. That none comes back is the timer's to notice, whatever keeps this goroutine.
+func (l *link) sendCanaries(ctx context.Context) {
+	select {
+	case <-l.resubscribed:
+	case <-ctx.Done():
+		return
+	}
+	tick := time.NewTicker(l.b.o.canaryInterval())
+	defer tick.Stop()
+	warned := false
+	for {
+		if err := l.sendCanary(ctx); err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
+			l.b.health.blame(err)
+			if !warned {
+				l.log.Warn("redis canary not sent", slog.Any("error", err))
+				warned = true
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (l *link) sendCanary(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.b.o.canaryInterval())
+	defer cancel()
+	sent := strconv.FormatInt(int64(time.Since(l.b.epoch)), 10)
+	err := l.b.probe.Publish(ctx, l.b.canary, sent).Err()
+	if _, said := errors.AsType[redis.Error](err); said {
+		// Redis answers, so another connection would fare no better, and cost every room a gap.
+		l.silence.Reset(l.b.o.canaryTimeout())
+	}
+	return err
+}
+
+// heard is the reader's: a canary came back.
+func (l *link) heard(payload []byte) {
+	select {
+	case <-l.resubscribed:
+	default:
+		return // an earlier link sent it; this one does not have its rooms yet
+	}
+	sent, err := strconv.ParseInt(string(payload), 10, 64)
+	trip := time.Since(l.b.epoch) - time.Duration(sent)
+	if err != nil || sent < 0 || trip < 0 {
+		return // not ours
+	}
+	now := time.Now()
+	l.silence.Reset(l.b.o.canaryTimeout())
+	l.b.metrics.roundTrip.Observe(trip.Seconds())
+	l.b.health.prove(now)
+	if l.liveSince.IsZero() {
+		l.liveSince = now
+		close(l.live)
+		l.log.Info("redis connection up", slog.Int("rooms", l.b.rooms.len()), slog.Int("gaps", l.gaps),
+			slog.Duration("took", now.Sub(l.began)))
+	}
+}

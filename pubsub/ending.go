@@ -1,0 +1,81 @@
+package pubsub
+
+import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A reason is why a link ended: the field of the log, and the label of the metric.
+type reason string
+
+const (
+	reasonDial     reason = "dial"     // no connection, or no handshake
+	reasonClosed   reason = "closed"   // Redis, or what is between, closed or broke the connection
+	reasonCanary   reason = "canary"   // it was open, but nothing came back
+	reasonRefused  reason = "refused"  // Redis answered with an error: password, ACL, too many clients
+	reasonProtocol reason = "protocol" // Redis said something that nobody asked
+)
+
+var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonRefused, reasonProtocol}
+
+// An ending is a link's, whoever began it.
+type ending struct {
+	reason reason
+	err    error
+}
+
+var endSilent = ending{reasonCanary, errUnproven}
+
+// endingOf is an ending for err: an error reply of Redis says more than where it was met.
+func endingOf(r reason, err error) ending {
+	if _, said := errors.AsType[redis.Error](err); said {
+		r = reasonRefused
+	}
+	return ending{r, err}
+}
+
+func (e ending) Error() string { return e.err.Error() }
+func (e ending) Unwrap() error { return e.err }
+
+const (
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 3 * time.Second
+)
+
+// A backoff spreads the connects of many replicas: exponential, with full jitter.
+type backoff struct{ limit time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.limit = min(max(2*b.limit, minBackoff), maxBackoff)
+	return rand.N(b.limit)
+}
+
+func (b *backoff) reset() { b.limit = 0 }
+
+// quiet is how long a Redis that stays away is not mentioned again.
+const quiet = 10 * time.Second
+
+// A report logs endings: each of a link that was live, and else one now and then.
+type report struct {
+	log     *slog.Logger
+	last    time.Time
+	skipped int
+}
+
+func (r *report) down(e ending, lived, pause time.Duration) {
+	text := "redis connection lost"
+	if lived == 0 {
+		if !r.last.IsZero() && time.Since(r.last) < quiet {
+			r.skipped++
+			return
+		}
+		text = "redis unavailable"
+	}
+	r.log.Warn(text, slog.String("reason", string(e.reason)), slog.Any("error", e.err),
+		slog.Duration("lived", lived), slog.Duration("retry", pause), slog.Int("unmentioned", r.skipped))
+	r.last, r.skipped = time.Now(), 0
+}

@@ -1,0 +1,173 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A link is the life of one subscription connection: it is dialled, all rooms are subscribed, it
+// is proven by canaries, it ends. The next connection is another link.
+type link struct {
+	b      *Broker
+	r      Receiver
+	log    *slog.Logger
+	client *redis.Client // of this link alone
+	conn   oneConn       // what client dials
+	ps     *redis.PubSub // Receive is the reader's; Subscribe and Unsubscribe are agree's
+
+	command atomic.Pointer[command] // under way; set by agree, advanced by the reader
+	silence *time.Timer             // ends the link unless it is reset; set before the goroutines start
+
+	began        time.Time
+	resubscribed chan struct{} // closed by agree once all rooms of earlier links are confirmed or refused
+	live         chan struct{} // closed by the reader at the first canary
+	liveSince    time.Time     // set before live is closed; the reader's until then
+	gaps         int           // told on this link; the reader's
+}
+
+func newLink(b *Broker, r Receiver) *link {
+	l := &link{
+		b: b, r: r, log: b.log, began: time.Now(),
+		resubscribed: make(chan struct{}), live: make(chan struct{}),
+	}
+	ro := *b.ro
+	ro.PoolSize = 1
+	ro.Dialer = l.conn.dialer(b.ro)
+	l.client = redis.NewClient(&ro)
+	return l
+}
+
+// run is the link's whole life. It returns why it ended, after all its goroutines did.
+func (l *link) run(parent context.Context) ending {
+	ctx, cancel := context.WithCancelCause(parent)
+	// Whatever ends the link ends it by this: closing the connection ends the reader, and ctx the rest.
+	end := func(e ending) {
+		cancel(e)
+		l.conn.close()
+	}
+	defer cancel(nil) // a link that never came about ends here
+	defer l.client.Close()
+	defer context.AfterFunc(parent, l.conn.close)()
+
+	l.ps = l.client.Subscribe(ctx) // no channel yet, so no I/O
+	defer l.ps.Close()
+	canary := &room{channel: l.b.canary, state: joining, count: 1}
+	first := l.begin("subscribe", []*room{canary})
+	if err := l.ps.Subscribe(ctx, l.b.canary); err != nil { // dials, and authenticates
+		return endingOf(reasonDial, fmt.Errorf("connecting: %w", err))
+	}
+	l.silence = time.AfterFunc(l.b.o.canaryTimeout(), func() { end(endSilent) })
+	defer l.silence.Stop()
+
+	var wg sync.WaitGroup
+	wg.Go(func() { end(l.read(ctx)) }) // all three end with ctx, or the connection
+	wg.Go(func() { end(l.agree(ctx, first)) })
+	wg.Go(func() { l.sendCanaries(ctx) })
+	wg.Wait()
+	e, _ := errors.AsType[ending](context.Cause(ctx))
+	return e
+}
+
+// lived is for how long the link was proven to deliver.
+func (l *link) lived() time.Duration {
+	select {
+	case <-l.live:
+		return time.Since(l.liveSince)
+	default:
+		return 0
+	}
+}
+
+// read hands on what Redis sends, until the connection ends.
+func (l *link) read(ctx context.Context) ending {
+	for {
+		reply, err := l.ps.Receive(ctx)
+		if err != nil {
+			if isRefusal(err) && l.refused(err) {
+				continue
+			}
+			return endingOf(reasonClosed, err)
+		}
+		switch reply := reply.(type) {
+		case *redis.Message:
+			l.message(reply)
+		case *redis.Subscription:
+			if err := l.confirmed(reply); err != nil {
+				return endingOf(reasonProtocol, err)
+			}
+		}
+	}
+}
+
+// message hands on one message, or takes it as the canary that it is.
+func (l *link) message(m *redis.Message) {
+	// go-redis has made this string for this message alone and keeps no reference, so the bytes may
+	// be shared without a copy: they live as long as payload, and nobody writes to them.
+	payload := unsafe.Slice(unsafe.StringData(m.Payload), len(m.Payload))
+	if m.Channel == l.b.canary {
+		l.heard(payload)
+		return
+	}
+	if room, ours := strings.CutPrefix(m.Channel, l.b.o.ChannelPrefix); ours {
+		l.b.metrics.messages.Inc()
+		l.r.Deliver(room, payload)
+	}
+}
+
+// A oneConn dials one connection and never a second. go-redis reconnects by itself, within Receive
+// and under the PubSub's lock, with one SUBSCRIBE of every channel at once; a dial that fails is
+// what keeps it from that.
+type oneConn struct {
+	mu     sync.Mutex
+	dialed bool
+	closed bool
+	tcp    net.Conn // the one, below TLS, whose Close never waits; nil until dialled
+}
+
+var errLinkOver = errors.New("pubsub: this link is over")
+
+func (c *oneConn) dialer(ro *redis.Options) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.mu.Lock()
+		over := c.dialed || c.closed
+		c.dialed = true
+		c.mu.Unlock()
+		if over {
+			return nil, errLinkOver
+		}
+		tcp, err := dial(ctx, ro, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		c.tcp = tcp
+		over = c.closed
+		c.mu.Unlock()
+		if over {
+			tcp.Close()
+			return nil, errLinkOver
+		}
+		return secure(ctx, ro, tcp)
+	}
+}
+
+// close ends the connection, and with it whatever reads or writes there.
+func (c *oneConn) close() {
+	c.mu.Lock()
+	c.closed = true
+	tcp := c.tcp
+	c.mu.Unlock()
+	if tcp != nil {
+		tcp.Close()
+	}
+}

@@ -1,0 +1,72 @@
+package pubsub
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics never have a room among their labels: rooms are without number.
+type metrics struct {
+	messages   prometheus.Counter
+	gaps       prometheus.Counter
+	roundTrip  prometheus.Histogram
+	subscribe  prometheus.Histogram
+	reconnects map[reason]prometheus.Counter // every reason; read-only
+}
+
+// newMetrics makes b's metrics, and registers them if b's options say where.
+func newMetrics(b *Broker) (metrics, error) {
+	// From a quarter of a millisecond to 16 s, by fours.
+	buckets := prometheus.ExponentialBuckets(0.00025, 4, 9)
+	reconnects := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "roomgate_redis_reconnects_total",
+		Help: "Subscription connections that ended or did not come about, by reason.",
+	}, []string{"reason"})
+	m := metrics{
+		messages: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "roomgate_redis_messages_total",
+			Help: "Messages of rooms read from Redis.",
+		}),
+		gaps: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "roomgate_redis_gaps_total",
+			Help: "Rooms told that messages may have been lost while Redis was away.",
+		}),
+		roundTrip: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "roomgate_redis_round_trip_seconds",
+			Help:    "Time from publishing a canary to reading it.",
+			Buckets: buckets,
+		}),
+		subscribe: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "roomgate_redis_subscribe_seconds",
+			Help:    "Time that subscribing to a room not yet joined waited for Redis to confirm or refuse.",
+			Buckets: buckets,
+		}),
+		reconnects: make(map[reason]prometheus.Counter, len(reasons)),
+	}
+	for _, r := range reasons {
+		m.reconnects[r] = reconnects.WithLabelValues(string(r))
+	}
+	if b.o.Metrics == nil {
+		return m, nil
+	}
+	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "roomgate_redis_up",
+		Help: "1 if Redis was proven to deliver of late, as /readyz has it.",
+	}, func() float64 {
+		if b.health.ready(time.Now()) != nil {
+			return 0
+		}
+		return 1
+	})
+	rooms := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "roomgate_redis_rooms",
+		Help: "Rooms subscribed, or about to be.",
+	}, func() float64 { return float64(b.Rooms()) })
+	for _, c := range []prometheus.Collector{m.messages, m.gaps, m.roundTrip, m.subscribe, reconnects, up, rooms} {
+		if err := b.o.Metrics.Register(c); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}

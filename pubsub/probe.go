@@ -1,0 +1,59 @@
+package pubsub
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+)
+
+// Probe does once, with the Redis of o, what a Broker does: it connects and authenticates, hears a
+// canary, and joins and publishes to a room that nobody else knows. It takes o's CanaryTimeout at
+// most. Its error is the first thing that did not work, and never holds a password.
+func Probe(ctx context.Context, o Options) error {
+	o.Log, o.Metrics = nil, nil
+	b, err := New(o)
+	if err != nil {
+		return err
+	}
+	defer b.publish.Close()
+	defer b.probe.Close()
+	ctx, stop := context.WithTimeout(ctx, o.canaryTimeout())
+	defer stop()
+	if err := b.probe.Publish(ctx, b.canary, "").Err(); err != nil {
+		return fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
+	}
+
+	ctx, end := context.WithCancelCause(ctx)
+	heard := make(probed, 1)
+	l := newLink(b, heard)
+	var wg sync.WaitGroup
+	wg.Go(func() { end(l.run(ctx)) })
+	defer wg.Wait()
+	defer end(nil)
+
+	select {
+	case <-l.live:
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a canary: %w", context.Cause(ctx))
+	}
+	room := "roomgate-probe-" + rand.Text()
+	if err := b.Subscribe(ctx, room); err != nil {
+		return err
+	}
+	if err := b.Publish(ctx, room, nil); err != nil {
+		return err
+	}
+	select {
+	case <-heard:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a message published to room %q: %w", room, context.Cause(ctx))
+	}
+}
+
+// probed is the Receiver of the one message that a Probe expects.
+type probed chan struct{}
+
+func (p probed) Deliver(string, []byte) { p <- struct{}{} }
+func (p probed) Gap(string)             {}

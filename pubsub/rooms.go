@@ -1,0 +1,201 @@
+package pubsub
+
+import (
+	"container/list"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// What Redis knows of a room, on the connection there is now.
+type state uint8
+
+const (
+	absent  state = iota // not subscribed, nothing under way. With no connection, all rooms are
+	joining              // SUBSCRIBE is sent, its confirmation not read yet
+	joined               // confirmed
+	leaving              // UNSUBSCRIBE is sent, its confirmation not read yet
+)
+
+// A room is one channel, held or waited for by somebody, or not yet left. All but channel is
+// guarded by rooms.mu.
+type room struct {
+	channel string // prefix and name; never changes
+
+	state   state
+	queued  bool          // it stands in rooms.todo
+	lost    bool          // its holders were joined on a connection that ended, and have no gap yet
+	refused error         // what Redis last answered to a SUBSCRIBE of it alone; nil once it confirmed one
+	count   int           // Subscribe calls that hold it or wait for it
+	waiting *confirmation // of those that wait; nil if none does
+	idle    *list.Element // its place in rooms.idle: it is joined and nobody holds it
+	leaveAt time.Time     // when to leave, if idle
+}
+
+// A confirmation is what the Subscribe calls of one room wait for.
+type confirmation struct {
+	calls int           // waiting; guarded by rooms.mu
+	done  chan struct{} // closed under rooms.mu, by whoever takes it off its room
+	err   error         // set before done is closed; nil: Redis confirmed
+}
+
+// rooms counts who holds which room, and keeps what remains to be told to Redis. It does no I/O
+// and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose.
+type rooms struct {
+	prefix     string
+	leaveDelay time.Duration
+
+	mu      sync.Mutex
+	byName  map[string]*room
+	todo    []*room            // to subscribe, oldest first
+	idle    list.List          // of *room, to unsubscribe, soonest first
+	refused map[*room]struct{} // Redis refused them though they are held: to be tried again at retryAt
+	retryAt time.Time
+	closed  error // what every Subscribe returns from now on; nil while open
+}
+
+func newRooms(prefix string, leaveDelay time.Duration) *rooms {
+	return &rooms{prefix: prefix, leaveDelay: leaveDelay, byName: make(map[string]*room), refused: make(map[*room]struct{})}
+}
+
+// hold counts one more Subscribe of name. It returns nil if the room is joined, else what to wait for.
+func (rs *rooms) hold(name string) (*confirmation, error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.closed != nil {
+		return nil, rs.closed
+	}
+	rm := rs.byName[name]
+	if rm == nil {
+		channel := rs.prefix + name
+		rm = &room{channel: channel}
+		rs.byName[channel[len(rs.prefix):]] = rm // one string for both
+	}
+	rm.count++
+	if rm.state == joined {
+		rs.keep(rm)
+		return nil, nil
+	}
+	if rm.state == absent {
+		rs.queue(rm)
+	}
+	if rm.waiting == nil {
+		rm.waiting = &confirmation{done: make(chan struct{})}
+	}
+	rm.waiting.calls++
+	return rm.waiting, nil
+}
+
+// giveUp takes back a hold whose caller no longer waits for c. False: c was done first.
+func (rs *rooms) giveUp(name string, c *confirmation, now time.Time) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rm := rs.byName[name]
+	if rm == nil || rm.waiting != c {
+		return false
+	}
+	if c.calls--; c.calls == 0 {
+		rm.waiting = nil
+	}
+	rs.release(rm, 1, now)
+	return true
+}
+
+// drop takes back a hold that was confirmed. False: there is none, which is the caller's mistake.
+func (rs *rooms) drop(name string, now time.Time) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rm := rs.byName[name]
+	if rm == nil || rm.holders() == 0 {
+		return false
+	}
+	rs.release(rm, 1, now)
+	return true
+}
+
+// holders is how many have been told that rm is joined.
+func (rm *room) holders() int {
+	if rm.waiting != nil {
+		return rm.count - rm.waiting.calls
+	}
+	return rm.count
+}
+
+// release takes n from rm's count, and lets it go if it is the last. mu is held.
+func (rs *rooms) release(rm *room, n int, now time.Time) {
+	rm.count -= n
+	if rm.holders() == 0 {
+		rm.lost = false // nobody is left who could miss anything
+	}
+	if rm.count > 0 {
+		return
+	}
+	switch {
+	case rm.state == joined:
+		rm.leaveAt = now.Add(rs.leaveDelay)
+		rm.idle = rs.idle.PushBack(rm)
+	case rm.state == absent && !rm.queued: // refused
+		delete(rs.byName, rs.name(rm))
+	}
+	// Else it is under way or queued: its confirmation, or takeJoins, finds the count at 0.
+}
+
+// keep takes a room that is held again off the list of those to leave. mu is held.
+func (rs *rooms) keep(rm *room) {
+	if rm.idle != nil {
+		rs.idle.Remove(rm.idle)
+		rm.idle = nil
+	}
+}
+
+// queue has rm subscribed by one of the next batches. mu is held.
+func (rs *rooms) queue(rm *room) {
+	if !rm.queued {
+		rm.queued = true
+		rs.todo = append(rs.todo, rm)
+	}
+}
+
+// name is what the package's caller calls rm.
+func (rs *rooms) name(rm *room) string { return rm.channel[len(rs.prefix):] }
+
+// len is how many rooms are subscribed, or about to be.
+func (rs *rooms) len() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return len(rs.byName)
+}
+
+// check recomputes what must hold between any two calls.
+func (rs *rooms) check() error {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	todo := make(map[*room]bool, len(rs.todo))
+	for _, rm := range rs.todo {
+		todo[rm] = true
+	}
+	idle := 0
+	for name, rm := range rs.byName {
+		switch {
+		case rm.channel != rs.prefix+name:
+			return fmt.Errorf("room %q stands under %q", rm.channel, name)
+		case rm.count < 0 || rm.holders() < 0:
+			return fmt.Errorf("room %q is held %d times, %d told", name, rm.count, rm.holders())
+		case rm.queued != todo[rm] || rm.queued && rm.state != absent:
+			return fmt.Errorf("room %q: queued %v, in the queue %v, state %d", name, rm.queued, todo[rm], rm.state)
+		case (rm.idle != nil) != (rm.state == joined && rm.count == 0):
+			return fmt.Errorf("room %q: idle %v, state %d, held %d times", name, rm.idle != nil, rm.state, rm.count)
+		case rm.waiting != nil && (rm.state == joined || rm.waiting.calls == 0):
+			return fmt.Errorf("room %q: %d wait in state %d", name, rm.waiting.calls, rm.state)
+		case rm.state == absent && !rm.queued && (rm.refused == nil || rm.count == 0):
+			return fmt.Errorf("room %q is forgotten, held %d times", name, rm.count)
+		}
+		if rm.idle != nil {
+			idle++
+		}
+	}
+	if idle != rs.idle.Len() || len(todo) != len(rs.todo) {
+		return fmt.Errorf("%d rooms are idle, %d listed; %d are queued, %d of them different", idle, rs.idle.Len(), len(rs.todo), len(todo))
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package pubsub
+
+import (
+	"fmt"
+	"time"
+)
+
+// refusedRetry is the time after which rooms that Redis refused to holders are tried again.
+const refusedRetry = 10 * time.Second
+
+// What follows is how a link and the rooms talk: it takes what is to do, and tells what Redis answered.
+
+// takeJoins marks up to limit rooms of the queue as joining. taken counts those that nobody waits
+// for any more, too.
+func (rs *rooms) takeJoins(limit int) (batch []*room, taken int) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	taken = min(limit, len(rs.todo))
+	if taken == 0 {
+		return nil, 0
+	}
+	batch = make([]*room, 0, taken)
+	for _, rm := range rs.todo[:taken] {
+		rm.queued = false
+		if rm.count == 0 {
+			delete(rs.byName, rs.name(rm))
+			continue
+		}
+		rm.state = joining
+		batch = append(batch, rm)
+	}
+	clear(rs.todo[:taken]) // the array outlives them
+	rs.todo = rs.todo[taken:]
+	if len(rs.todo) == 0 {
+		rs.todo = nil
+	}
+	return batch, taken
+}
+
+// queued is how many rooms wait to be subscribed.
+func (rs *rooms) queued() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return len(rs.todo)
+}
+
+// takeLeaves marks up to limit rooms as leaving whose delay is over.
+func (rs *rooms) takeLeaves(now time.Time, limit int) []*room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	var batch []*room
+	for e := rs.idle.Front(); e != nil && len(batch) < limit; e = rs.idle.Front() {
+		rm := e.Value.(*room)
+		if rm.leaveAt.After(now) {
+			break
+		}
+		rs.keep(rm)
+		rm.state = leaving
+		batch = append(batch, rm)
+	}
+	return batch
+}
+
+// nextDue queues the refused rooms if it is time, and says when there will be something to do
+// without anybody asking; zero means never.
+func (rs *rooms) nextDue(now time.Time) time.Time {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if len(rs.refused) > 0 && !rs.retryAt.After(now) {
+		for rm := range rs.refused {
+			if rs.byName[rs.name(rm)] == rm && rm.state == absent {
+				rs.queue(rm)
+			}
+		}
+		clear(rs.refused)
+	}
+	var next time.Time
+	switch {
+	case len(rs.todo) > 0:
+		return now
+	case rs.idle.Len() > 0:
+		next = rs.idle.Front().Value.(*room).leaveAt
+	}
+	if len(rs.refused) > 0 && (next.IsZero() || rs.retryAt.Before(next)) {
+		next = rs.retryAt
+	}
+	return next
+}
+
+// owedGap reports whether rm's holders are to be told of a gap before anybody is told that it is joined.
+func (rs *rooms) owedGap(rm *room) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rm.lost
+}
+
+// confirmJoin is for a SUBSCRIBE that Redis confirmed.
+func (rs *rooms) confirmJoin(rm *room, now time.Time) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rm.state, rm.lost, rm.refused = joined, false, nil
+	rs.answer(rm, nil)
+	rs.release(rm, 0, now) // if all gave up meanwhile, it is idle from now on
+}
+
+// confirmLeave is for an UNSUBSCRIBE that Redis confirmed.
+func (rs *rooms) confirmLeave(rm *room) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rm.state != leaving {
+		return // refused, and unsubscribed only to be forgotten by the client
+	}
+	rm.state = absent
+	if rm.count > 0 { // somebody came back meanwhile
+		rs.queue(rm)
+		return
+	}
+	delete(rs.byName, rs.name(rm))
+}
+
+// refuse is for a SUBSCRIBE of rm alone that Redis refused: it fails those who wait. Those who hold
+// rm keep it, and it is tried again later. gap: they are to be told of one, for the first time.
+func (rs *rooms) refuse(rm *room, err error, now time.Time) (gap bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	gap = rm.lost && rm.refused == nil
+	rm.state, rm.refused = absent, err
+	if c := rm.waiting; c != nil {
+		rm.count -= c.calls
+		rs.answer(rm, fmt.Errorf("room %q: %w: %w", rs.name(rm), ErrRefused, err))
+	}
+	if rm.count == 0 {
+		delete(rs.byName, rs.name(rm))
+		return false
+	}
+	if len(rs.refused) == 0 {
+		rs.retryAt = now.Add(refusedRetry)
+	}
+	rs.refused[rm] = struct{}{}
+	return gap
+}
+
+// lose is for a connection that ended: what was joined is lost, what is still wanted is queued.
+func (rs *rooms) lose() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.idle.Init()
+	clear(rs.refused)
+	for name, rm := range rs.byName {
+		rm.idle = nil
+		if rm.count == 0 && !rm.queued {
+			delete(rs.byName, name)
+			continue
+		}
+		if rm.state == joined {
+			rm.lost = true
+		}
+		rm.state = absent
+		rs.queue(rm)
+	}
+}
+
+// close fails everybody who waits, and every hold from now on, with err.
+func (rs *rooms) close(err error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.closed = err
+	for _, rm := range rs.byName {
+		if c := rm.waiting; c != nil {
+			rm.count -= c.calls
+			rs.answer(rm, err)
+		}
+	}
+}
+
+// answer ends the wait of everybody who waits for rm. mu is held.
+func (rs *rooms) answer(rm *room, err error) {
+	if c := rm.waiting; c != nil {
+		rm.waiting = nil
+		c.err = err
+		close(c.done)
+	}
+}
+
+// channels is what a command is given for batch.
+func channels(batch []*room) []string {
+	names := make([]string, len(batch))
+	for i, rm := range batch {
+		names[i] = rm.channel
+	}
+	return names
+}

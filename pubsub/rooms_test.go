@@ -1,0 +1,159 @@
+package pubsub
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A fakeLink answers as Redis does, one command at a time, and knows what is subscribed.
+type fakeLink struct {
+	rs         *rooms
+	forbidden  map[string]bool
+	subscribed map[string]bool
+	gaps       map[string]int
+	batch      []*room // under way
+	leaving    bool    // batch is to leave
+}
+
+// step sends the next command, or answers the one under way.
+func (l *fakeLink) step(now time.Time) {
+	if l.batch == nil {
+		l.rs.nextDue(now)
+		if l.batch, _ = l.rs.takeJoins(2); l.batch == nil {
+			l.batch = l.rs.takeLeaves(now, 2)
+			l.leaving = l.batch != nil
+		}
+		return
+	}
+	for _, rm := range l.batch {
+		name := l.rs.name(rm)
+		switch {
+		case l.leaving:
+			delete(l.subscribed, name)
+			l.rs.confirmLeave(rm)
+		case l.forbidden[name]:
+			if l.rs.refuse(rm, errors.New("NOPERM"), now) {
+				l.gaps[name]++
+			}
+		default:
+			l.subscribed[name] = true
+			if l.rs.owedGap(rm) {
+				l.gaps[name]++
+			}
+			l.rs.confirmJoin(rm, now)
+		}
+	}
+	l.batch, l.leaving = nil, false
+}
+
+func (l *fakeLink) lose() {
+	l.batch, l.leaving = nil, false
+	clear(l.subscribed)
+	l.rs.lose()
+}
+
+// A waiter is a Subscribe that has not returned.
+type waiter struct {
+	room string
+	c    *confirmation
+}
+
+func (w waiter) done() bool {
+	select {
+	case <-w.c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Whatever the order of calls, answers and losses: the books hold; a holder's room is subscribed,
+// or a gap is owed to it; and at rest exactly the held rooms are subscribed.
+func TestTheBooksHoldInAnyOrder(t *testing.T) {
+	for seed := range uint64(300) {
+		if err := anyOrder(rand.New(rand.NewPCG(seed, 0))); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+func anyOrder(rnd *rand.Rand) error {
+	now := time.Unix(0, 0)
+	rs := newRooms(prefix, 5*time.Second)
+	l := &fakeLink{rs: rs, forbidden: map[string]bool{"r0": true}, subscribed: map[string]bool{}, gaps: map[string]int{}}
+	held := map[string]int{}
+	var waiting []waiter
+	settle := func() { // Subscribe calls return
+		still := waiting[:0]
+		for _, w := range waiting {
+			if !w.done() {
+				still = append(still, w)
+			} else if w.c.err == nil {
+				held[w.room]++
+			}
+		}
+		waiting = still
+	}
+	for step := range 400 {
+		name := fmt.Sprintf("r%d", rnd.IntN(6))
+		switch op := rnd.IntN(20); {
+		case op < 5:
+			if c, _ := rs.hold(name); c != nil {
+				waiting = append(waiting, waiter{name, c})
+			} else {
+				held[name]++
+			}
+		case op < 8:
+			if ok := rs.drop(name, now); ok != (held[name] > 0) {
+				return fmt.Errorf("step %d: drop of %s, held %d times: %v", step, name, held[name], ok)
+			} else if ok {
+				held[name]--
+			}
+		case op < 10 && len(waiting) > 0:
+			i := rnd.IntN(len(waiting))
+			if rs.giveUp(waiting[i].room, waiting[i].c, now) {
+				waiting = append(waiting[:i], waiting[i+1:]...)
+			}
+		case op < 11:
+			l.lose()
+		case op < 12:
+			l.forbidden["r1"] = !l.forbidden["r1"]
+		case op < 14:
+			now = now.Add(time.Duration(rnd.IntN(7)) * time.Second)
+		default:
+			l.step(now)
+		}
+		settle()
+		if err := rs.check(); err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+		for name, n := range held {
+			rm := rs.byName[name]
+			if n > 0 && !l.subscribed[name] && !rm.lost {
+				return fmt.Errorf("step %d: %s is held, not subscribed, and owed no gap", step, name)
+			}
+		}
+	}
+	clear(l.forbidden)
+	for range 100 {
+		now = now.Add(time.Minute)
+		l.step(now)
+		settle()
+	}
+	if len(waiting) > 0 {
+		return fmt.Errorf("%d Subscribe calls never return", len(waiting))
+	}
+	for i := range 6 {
+		name := fmt.Sprintf("r%d", i)
+		if l.subscribed[name] != (held[name] > 0) {
+			return fmt.Errorf("at rest %s is held %d times, subscribed %v", name, held[name], l.subscribed[name])
+		}
+		if (rs.byName[name] != nil) != (held[name] > 0) {
+			return fmt.Errorf("at rest %s is held %d times, known %v", name, held[name], rs.byName[name] != nil)
+		}
+	}
+	return rs.check()
+}
