@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/roomgate/roomgate/auth"
 )
 
 // errorOf is the answer that a request must get.
@@ -167,4 +170,24 @@ func TestFirstMessageMustBeAuth(t *testing.T) {
 		c.SendText(send)
 		c.WantClose(code)
 	}
+}
+
+// panickingTokens are verified by a bug.
+type panickingTokens struct{ Tokens }
+
+func (p panickingTokens) Verify(ctx context.Context, token string) (*auth.Grant, error) {
+	if token == "bug" {
+		panic("a bug")
+	}
+	return p.Tokens.Verify(ctx, token)
+}
+
+func TestPanicEndsItsOwnConnectionWith1011(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Tokens = panickingTokens{o.Tokens} })
+	c, other := w.dialV1(w.token("42")), w.dialV1(w.token("42"))
+	c.SendText(`{"type":"auth","token":"bug"}`)
+	c.WantClose(1011)
+	w.publishText("42", "1")
+	other.WantType("message")
+	w.await("freed", func() bool { return w.Connections() == 1 && w.members("42") == 1 })
 }

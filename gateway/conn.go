@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"errors"
 	"log/slog"
 	"strconv"
 	"sync/atomic"
@@ -127,7 +128,7 @@ func (c *conn) leave() {
 	c.g.metrics.ended(why, age)
 	c.g.log.LogAttrs(c.g.ctx, slog.LevelInfo, "connection closed", slog.String("event", "connection_closed"),
 		slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.String("addr", c.client.addr),
-		slog.String("reason", why.label), slog.Int("code", why.code), slog.Float64("seconds", age.Seconds()))
+		slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds()))
 }
 
 // name is the connection's id as clients and logs see it.
@@ -150,7 +151,7 @@ func (c *conn) say(v any) { c.sayFrame(textFrame(v)) }
 
 // sayFrame sends one whole frame. A client that does not read it is slow.
 func (c *conn) sayFrame(frame []byte) {
-	if err := c.out.send(frame); err == errFull {
+	if err := c.out.send(frame); errors.Is(err, errFull) {
 		c.end(endSlow)
 	}
 }

@@ -26,28 +26,48 @@ const (
 // handler returns at the upgrade, so that what net/http keeps for a request is freed.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := g.now()
-	offer, refused := g.examine(w, r)
+	refused := g.admit(r)
+	if refused == nil {
+		if refused = g.accept(w, r, start); refused != nil {
+			g.admitted.Add(-1)
+		}
+	}
 	if refused != nil {
 		g.metrics.connect(refused.result)
 		refused.write(w)
-		return
+	}
+}
+
+// admit takes a place for the request, if there is one: what follows costs more than this.
+func (g *Gateway) admit(r *http.Request) *httpRefusal {
+	if g.draining.Load() {
+		return unavailable("draining", "draining: reconnect to another node")
 	}
 	if n := g.admitted.Add(1); g.opts.Connections > 0 && n > int64(g.opts.Connections) {
 		g.admitted.Add(-1)
-		g.metrics.connect("full")
-		g.security("full", offer.addr, "as many connections as limits.connections allows")
-		unavailable("full", "this node is full: try another, or later").write(w)
-		return
+		g.security("full", peerAddr(r), "as many connections as limits.connections allows")
+		return unavailable("full", "this node is full: try another, or later")
+	}
+	return nil
+}
+
+// accept examines a request and upgrades it, or says why not. An upgrade that fails has given
+// its place back, and net/http the answer.
+func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, start int64) *httpRefusal {
+	offer, refused := g.examine(w, r)
+	if refused != nil {
+		return refused
 	}
 	c, err := g.upgrade(w, r, offer, start)
 	if err != nil {
 		g.admitted.Add(-1)
 		g.metrics.connect("failed")
 		g.log.LogAttrs(r.Context(), slog.LevelDebug, "upgrade", slog.String("addr", offer.addr), slog.String("error", err.Error()))
-		return
+		return nil
 	}
 	g.metrics.connect(offer.result())
 	g.active.Go(func() { c.open(offer) })
+	return nil
 }
 
 // An offer is what a request brings, examined before the upgrade.
@@ -73,9 +93,6 @@ func (o *offer) result() string {
 // examine decides on a request before the upgrade. It returns either an offer or a refusal.
 func (g *Gateway) examine(w http.ResponseWriter, r *http.Request) (*offer, *httpRefusal) {
 	o := &offer{addr: peerAddr(r)}
-	if g.draining.Load() {
-		return nil, unavailable("draining", "draining: reconnect to another node")
-	}
 	if refused := checkUpgrade(w, r); refused != nil {
 		return nil, refused
 	}
@@ -194,6 +211,7 @@ func newID() uint64 {
 
 // open begins the life of an upgraded connection, in its goroutine.
 func (c *conn) open(o *offer) {
+	defer c.guard()
 	c.g.remember(c)
 	switch {
 	case o.ending != nil:
@@ -201,7 +219,7 @@ func (c *conn) open(o *offer) {
 	case o.grant != nil:
 		c.enter(o.grant, o.rooms, nil)
 	}
-	c.attend()
+	c.attendTo()
 }
 
 // A hijacker gives the WebSocket library a connection of ours, with buffers of the size that

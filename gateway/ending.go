@@ -34,6 +34,7 @@ var (
 	endUTF8          = ending{1007, "invalid_utf8", "text is not valid UTF-8"}
 	endTooBig        = ending{1009, "too_big", "message too big"}
 	endProtocol      = ending{1002, "protocol_error", "RFC 6455 violated"}
+	endBug           = ending{1011, "bug", "an error of the gateway's own"}
 
 	endClient = ending{0, "client_closed", ""} // it sent a close frame; the library has answered it
 	endLost   = ending{0, "lost", ""}          // the TCP connection broke, or ended without a close frame

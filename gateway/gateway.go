@@ -140,7 +140,6 @@ func (g *Gateway) tick(stop <-chan struct{}) {
 // Deliver hands payload, which nobody may write to any more, to the members of room. It does
 // not block. The caller keeps the order of each room's messages.
 func (g *Gateway) Deliver(room string, payload []byte) {
-	g.metrics.messages.Inc()
 	g.laneOf(room).post(event{kind: eventMessage, room: room, payload: payload, at: g.now()})
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -13,13 +16,30 @@ import (
 	"github.com/coder/websocket"
 )
 
-// attend reads and answers what the client sends. It returns when there is nothing to read
+// attend is attendTo as a goroutine's whole work.
+func (c *conn) attend() {
+	defer c.guard()
+	c.attendTo()
+}
+
+// guard keeps a panic, which is our bug, to the connection in which it happened.
+func (c *conn) guard() {
+	if p := recover(); p != nil {
+		c.g.log.LogAttrs(c.g.ctx, slog.LevelError, "panic", slog.String("event", "panic"), slog.String("conn", c.name()),
+			slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		c.end(endBug)
+		c.linger()
+		c.leave()
+	}
+}
+
+// attendTo reads and answers what the client sends. It returns when there is nothing to read
 // and the connection could be parked, or, after leave, when it has ended.
 //
 // It stands at a frame boundary whenever it peeks: frames that stand alone there and need no
 // answer from the library (pings and pongs, which are most of what idle clients send) are
 // dealt with here, without its timers and allocations; all else is the library's.
-func (c *conn) attend() {
+func (c *conn) attendTo() {
 	for {
 		head, err := c.awaitFrame()
 		if errors.Is(err, errParked) {
@@ -203,7 +223,7 @@ func endingOf(err error) ending {
 	var closed websocket.CloseError
 	switch {
 	case errors.As(err, &closed):
-		return endClient
+		return endClient.because(strconv.Itoa(int(closed.Code)))
 	case errors.Is(err, errNotUTF8):
 		return endUTF8
 	case errors.Is(err, websocket.ErrMessageTooBig):

@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // A room is who is in it, and what was published to it but not yet sent. Its lane owns it.
 type room struct {
@@ -77,9 +80,9 @@ func (r *room) send(g *Gateway, messages []pending) {
 	}
 	refused, late := 0, 0
 	for _, m := range r.members {
-		switch m.c.out.send(frames[m.c.format]) {
-		case nil:
-		case errFull:
+		switch err := m.c.out.send(frames[m.c.format]); {
+		case err == nil:
+		case errors.Is(err, errFull):
 			late++
 			m.c.end(endSlow)
 		default:

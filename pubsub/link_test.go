@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"regexp"
@@ -149,7 +150,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dial(t.Context(), "tcp", s.Addr()); err != errLinkOver {
+	if _, err := dial(t.Context(), "tcp", s.Addr()); !errors.Is(err, errLinkOver) {
 		t.Errorf("the second dial returned %v, want %v", err, errLinkOver)
 	}
 	c.close()
@@ -158,7 +159,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 	}
 	var closedBefore oneConn
 	closedBefore.close()
-	if _, err := closedBefore.dialer(b.ro)(t.Context(), "tcp", s.Addr()); err != errLinkOver {
+	if _, err := closedBefore.dialer(b.ro)(t.Context(), "tcp", s.Addr()); !errors.Is(err, errLinkOver) {
 		t.Errorf("a dial after close returned %v, want %v", err, errLinkOver)
 	}
 }

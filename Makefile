@@ -1,0 +1,41 @@
+# make check is all that CI runs, and all that a laptop needs: Go, and redis-server for the tests.
+GO ?= go
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: check test lint fmt tidy needs fuzz bench build
+
+check: tidy fmt lint test ## everything below that must pass
+
+build: ## bin/roomgate
+	$(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
+
+needs: ## says what the tests lack
+	@command -v redis-server >/dev/null || { \
+		echo "The tests run against a real Redis. Install redis-server:"; \
+		echo "  Debian, Ubuntu: apt-get install redis-server      macOS: brew install redis"; exit 1; }
+
+test: needs ## tests with the race detector, of both modules
+	$(GO) test -race -timeout 10m ./...
+	cd bench && $(GO) vet ./...
+
+fmt: ## fails on a file that gofmt would change
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
+
+lint: ## vet, also for the systems that only build, and golangci-lint
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	$(LINT) run ./...
+
+tidy: ## fails if go.mod is not tidy
+	$(GO) mod tidy -diff
+	cd bench && $(GO) mod tidy -diff
+
+fuzz: ## every fuzz target for FUZZTIME each (default 20s)
+	@set -e; for pkg in auth gateway; do \
+		for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$pkg/*_test.go | sed 's/func //'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-20s} -fuzzminimizetime 5x ./$$pkg; \
+		done; done
+
+bench: ## CPU per delivery beside a bare loop of sends, and memory per idle connection (Linux)
+	cd bench && $(GO) run . fanout && $(GO) run . idle
