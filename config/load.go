@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,12 +19,22 @@ type Source struct {
 	Flags   *pflag.FlagSet // what AddFlags defined, parsed; nil: none
 	Environ []string       // as os.Environ returns it; a variable that is empty counts as not set
 	File    string         // path of a YAML file; empty: the one that ROOMGATE_CONFIG names, if any
+
+	// Only names the sections, such as "redis", whose values must be good: for a command that uses no others. A bad
+	// value of another section counts as not set. None: all must be. A name that is no setting's is refused in any case.
+	Only []string
+}
+
+// uses reports whether the values of key's section must be good.
+func (s Source) uses(key string) bool {
+	return len(s.Only) == 0 || slices.Contains(s.Only, setting{key: key}.section())
 }
 
 // Load reads all settings and checks them. Its error joins one for each thing that is wrong, and each names the setting,
 // where its value came from and what is allowed; none shows a secret.
 func Load(src Source) (*Config, error) {
 	l := &loader{
+		uses:  src.uses,
 		flags: src.Flags,
 		env:   environment(src.Environ),
 		from:  map[string]string{},
@@ -63,6 +74,7 @@ func Load(src Source) (*Config, error) {
 
 // loader is the state of one Load.
 type loader struct {
+	uses  func(key string) bool
 	flags *pflag.FlagSet
 	env   map[string]string
 	path  string       // of the file; empty: none
@@ -75,7 +87,7 @@ type loader struct {
 
 // fail notes what is wrong with the value of key.
 func (l *loader) fail(key, format string, args ...any) {
-	if l.bad[key] {
+	if l.bad[key] || !l.uses(key) {
 		return
 	}
 	l.errs = append(l.errs, fmt.Errorf("%s (%s): %w", key, cmp.Or(l.from[key], "default"), fmt.Errorf(format, args...)))

@@ -47,6 +47,24 @@ func TestAllErrorsAreToldAtOnce(t *testing.T) {
 	}
 }
 
+func TestOnlyTheSectionsInUseMustBeGood(t *testing.T) {
+	environ := []string{"ROOMGATE_REDIS_URL=redis://r.example:1", "ROOMGATE_HTTP_ADDR=x", "ROOMGATE_LIMITS_MESSAGE_BURST=many"}
+	_, err := Load(Source{Environ: environ, Only: []string{"redis", "limits"}})
+	if want := "limits.message_burst (environment ROOMGATE_LIMITS_MESSAGE_BURST)"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("a bad value in a section that is used: got error %v, want one of %s", err, want)
+	}
+	c, err := Load(Source{Environ: environ, Only: []string{"redis"}}) // without a secret, which auth requires
+	if err != nil {
+		t.Fatalf("bad values in sections that are not used: %v", err)
+	}
+	if got, want := string(c.Redis.URL), "redis://r.example:1"; got != want {
+		t.Errorf("redis.url is %s, want %s", got, want)
+	}
+	if _, err = Load(Source{Environ: []string{"ROOMGATE_HTTP_ADR=:1"}, Only: []string{"redis"}}); err == nil {
+		t.Error("an unknown name was not refused")
+	}
+}
+
 func TestUnknownNameIsRefusedWithTheNearest(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"redis: {urll: x}", "", "did you mean redis.url?"},

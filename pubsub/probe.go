@@ -57,3 +57,19 @@ type probed chan struct{}
 
 func (p probed) Deliver(string, []byte) { p <- struct{}{} }
 func (p probed) Gap(string)             {}
+
+// Publish publishes once to a room, with the Redis of o, and closes its connection. It returns how many subscribers had
+// it: gateways, not clients.
+func Publish(ctx context.Context, o Options, room string, payload []byte) (receivers int64, err error) {
+	o.Log, o.Metrics = nil, nil
+	b, err := New(o)
+	if err != nil {
+		return 0, err
+	}
+	defer b.publish.Close()
+	defer b.probe.Close()
+	if receivers, err = b.publish.Publish(ctx, o.ChannelPrefix+room, payload).Result(); err != nil {
+		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
+	}
+	return receivers, nil
+}

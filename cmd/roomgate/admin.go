@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// checkTime is what /debug/check may take.
+const checkTime = 10 * time.Second
+
+const adminIndex = `<!doctype html><meta charset="utf-8"><title>roomgate</title>
+<ul>
+<li><a href="/healthz">/healthz</a>: 200 while the process runs
+<li><a href="/readyz">/readyz</a>: 200, or 503 and why no clients should be sent here
+<li><a href="/metrics">/metrics</a>: for Prometheus
+<li><a href="/debug/check">/debug/check</a>: recomputes the invariants: 200, or 500 and what does not hold
+<li><a href="/debug/pprof/">/debug/pprof/</a>: profiles
+</ul>
+`
+
+// adminHandler serves admin.addr.
+func (s *server) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprint(w, adminIndex) // whoever asked may be gone
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
+	})
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET /debug/check", s.serveCheck)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{Registry: s.metrics}))
+
+	// Not /debug/pprof/cmdline: flags may hold secrets.
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	return mux
+}
+
+func (s *server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if err := s.ready(); err != nil {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reason": err.Error()})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"ready": true})
+}
+
+func (s *server) serveCheck(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+	defer cancel()
+	if err := errors.Join(s.gateway.Check(ctx), s.broker.Check()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// newRegistry returns a registry with what is known of the process.
+func newRegistry() *prometheus.Registry {
+	b := readBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "roomgate_build_info",
+		Help: "1, with what this binary was made of.",
+		ConstLabels: prometheus.Labels{
+			"version": b.version, "revision": b.revision, "go_version": runtime.Version(),
+		},
+	})
+	info.Set(1)
+	r := prometheus.NewRegistry()
+	r.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}

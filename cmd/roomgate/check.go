@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roomgate/roomgate/pubsub"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check settings, secrets, open files and Redis, and say all that is wrong",
+		Long: `Checks what serve would start with: the settings, the strength of the secrets, the limit of open
+files, and whether Redis lets this user do all that roomgate does. One line each; the exit code is
+1 if one of them begins with FAIL.`,
+		Example: `  roomgate check --config /etc/roomgate.yaml`,
+		Args:    cobra.NoArgs, Annotations: uses(allSettings),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r := &report{w: cmd.OutOrStdout()}
+			p.checkSettings(cmd, r)
+			p.checkOpenFiles(cmd, r)
+			p.checkRedis(cmd, r)
+			if r.failed > 0 {
+				return fmt.Errorf("%d of these must be put right before roomgate can serve", r.failed)
+			}
+			return nil
+		},
+	}
+}
+
+// A report is the lines of a check.
+type report struct {
+	w      io.Writer
+	failed int
+}
+
+func (r *report) ok(item, format string, args ...any)   { r.line("ok", item, format, args) }
+func (r *report) warn(item, format string, args ...any) { r.line("warn", item, format, args) }
+
+func (r *report) fail(item string, err error) {
+	for line := range strings.Lines(err.Error()) {
+		r.failed++
+		r.line("FAIL", item, "%s", []any{strings.TrimSuffix(line, "\n")})
+	}
+}
+
+func (r *report) line(level, item, format string, args []any) {
+	_, _ = fmt.Fprintf(r.w, "%-4s  %-10s  %s\n", level, item, fmt.Sprintf(format, args...)) // the exit code says it too
+}
+
+func (p *program) checkSettings(cmd *cobra.Command, r *report) {
+	c, err := p.loadOnly(cmd)
+	if err != nil {
+		r.fail("settings", err)
+		return
+	}
+	r.ok("settings", "all are good")
+	for _, warning := range c.Warnings() {
+		r.warn("settings", "%s", warning)
+	}
+	shortest := len(c.Auth.Secrets[0])
+	for _, secret := range c.Auth.Secrets {
+		shortest = min(shortest, len(secret))
+	}
+	r.ok("secret", "%d, the shortest of %d bytes", len(c.Auth.Secrets), shortest)
+}
+
+// fewConnections is what looks like a forgotten limit of open files.
+const fewConnections = 10_000
+
+func (p *program) checkOpenFiles(cmd *cobra.Command, r *report) {
+	const item = "open files"
+	c, err := p.loadOnly(cmd, "limits")
+	if err != nil {
+		return // checkSettings has told it
+	}
+	files, err := openFileLimit()
+	if err != nil {
+		r.fail(item, err)
+		return
+	}
+	most, err := connectionLimit(c.Limits.Connections, files)
+	switch {
+	case err != nil:
+		r.fail(item, err)
+	case c.Limits.Connections == 0 && most < fewConnections:
+		r.warn(item, "the limit is %d, enough for %d connections: raise it for more (ulimit -n, LimitNOFILE= in systemd)", files, most)
+	default:
+		r.ok(item, "the limit is %d, and %d connections may be held", files, most)
+	}
+}
+
+func (p *program) checkRedis(cmd *cobra.Command, r *report) {
+	c, err := p.loadOnly(cmd, "redis")
+	if err != nil {
+		return // checkSettings has told it
+	}
+	began := time.Now()
+	if err := pubsub.Probe(cmd.Context(), pubsubOptions(c)); err != nil {
+		r.fail("redis", fmt.Errorf("%v: %w", c.Redis.URL, err))
+		return
+	}
+	r.ok("redis", "%v delivers what is published there; tried in %v", c.Redis.URL, time.Since(began).Round(time.Millisecond))
+}

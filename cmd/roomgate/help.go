@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const (
+	configFlag      = "config"
+	settingsKey     = "settings" // annotation: the sections of settings that a command uses, spaces between
+	allSettings     = "http admin auth rooms redis limits gap drain log"
+	helpColumns     = 110
+	moreAboutConfig = "Each setting is also a variable, ROOMGATE_ and its name in capitals with _ for the dot, and a key of the --config file."
+)
+
+// sections is what a command says in its annotation.
+func sections(cmd *cobra.Command) []string { return strings.Fields(cmd.Annotations[settingsKey]) }
+
+// uses is the annotation that says it.
+func uses(sections string) map[string]string { return map[string]string{settingsKey: sections} }
+
+// writeHelp writes what a command is for, an example, its flags, and then the settings it uses.
+func writeHelp(cmd *cobra.Command, _ []string) {
+	w := new(strings.Builder)
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short
+	}
+	fmt.Fprintf(w, "%s\n\nUsage:\n  %s\n", strings.TrimSpace(text), cmd.UseLine())
+	if cmd.HasExample() {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprint(w, "\nCommands:\n")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				fmt.Fprintf(w, "  %-10s %s\n", sub.Name(), sub.Short)
+			}
+		}
+	}
+	if own := cmd.LocalNonPersistentFlags(); own.HasAvailableFlags() {
+		fmt.Fprintf(w, "\nFlags:\n%s", own.FlagUsagesWrapped(helpColumns))
+	}
+	writeSettings(w, cmd)
+	_, _ = io.WriteString(cmd.OutOrStdout(), w.String()) // who does not read it needs no help
+}
+
+// writeSettings writes the settings' flags in groups, as they stand in the table of settings.
+func writeSettings(w *strings.Builder, cmd *cobra.Command) {
+	used := sections(cmd)
+	if cmd == cmd.Root() {
+		fmt.Fprint(w, "\nSettings: roomgate serve --help lists them. roomgate COMMAND --help tells more of a command.\n")
+		return
+	}
+	if len(used) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nSettings:\n  %s\n", moreAboutConfig)
+	all := cmd.Root().PersistentFlags()
+	group := pflag.NewFlagSet("", pflag.ContinueOnError)
+	group.AddFlag(all.Lookup(configFlag))
+	fmt.Fprintf(w, "\n%s", group.FlagUsagesWrapped(helpColumns))
+	for _, section := range used {
+		group := pflag.NewFlagSet(section, pflag.ContinueOnError)
+		group.SortFlags = false
+		all.VisitAll(func(f *pflag.Flag) {
+			if strings.HasPrefix(f.Name, section+".") {
+				group.AddFlag(f)
+			}
+		})
+		fmt.Fprintf(w, "\n%s", group.FlagUsagesWrapped(helpColumns))
+	}
+}

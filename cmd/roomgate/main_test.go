@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"github.com/roomgate/roomgate/auth"
+	"github.com/roomgate/roomgate/internal/wstest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakFree{m}, map[string]func(){"roomgate": main})
+}
+
+// leakFree fails a run of tests that leaves a goroutine behind.
+type leakFree struct{ m *testing.M }
+
+func (l leakFree) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // with -race, each command would take a second to end
+			return nil
+		},
+	})
+}
+
+const testSecret = "a secret of tests, sixty-four bytes long, so that none warns....."
+
+// A process is roomgate, run within the test.
+type process struct {
+	t       testing.TB
+	signals chan os.Signal
+	exit    chan int // gets the exit code
+
+	stdout, stderr output
+}
+
+// start runs a command line with the variables in environ and nothing else. The test's end ends it.
+func start(t testing.TB, environ []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, signals: make(chan os.Signal, 2), exit: make(chan int, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		roomgate := &program{environ: environ, signals: p.signals}
+		p.exit <- roomgate.execute(ctx, args, strings.NewReader(""), &p.stdout, &p.stderr)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		http.DefaultClient.CloseIdleConnections()
+		if t.Failed() {
+			t.Logf("stdout:\n%s\nstderr:\n%s", p.stdout.String(), p.stderr.String())
+		}
+	})
+	return p
+}
+
+// command is start for a command that ends by itself.
+func command(t testing.TB, environ []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	p := start(t, environ, args...)
+	code = p.wait()
+	return code, p.stdout.String(), p.stderr.String()
+}
+
+// wait returns the exit code.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case code := <-p.exit:
+		return code
+	case <-time.After(wstest.Patience):
+		p.t.Fatal("it did not end")
+		return -1
+	}
+}
+
+// A replica is a process that serves.
+type replica struct {
+	*process
+	url   string // ws://…/ws
+	front string // http://…
+	admin string // http://…
+}
+
+// serve starts a replica on free ports, and waits until it is ready.
+func serve(t testing.TB, redisURL string, environ ...string) *replica {
+	t.Helper()
+	r := serveUnready(t, redisURL, environ...)
+	await(t, "readiness", func() bool { status, _ := get(t, r.admin+"/readyz"); return status == http.StatusOK })
+	return r
+}
+
+// serveUnready waits only until it listens.
+func serveUnready(t testing.TB, redisURL string, environ ...string) *replica {
+	t.Helper()
+	r := &replica{process: start(t, append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL,
+		"ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0", "ROOMGATE_DRAIN_DELAY=0", "ROOMGATE_DRAIN_PERIOD=0",
+		"ROOMGATE_REDIS_CANARY_INTERVAL=50ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=500ms"}, environ...))}
+	var line struct{ Msg, Addr, Admin string }
+	await(t, "the line that it serves", func() bool {
+		for l := range strings.Lines(r.stderr.String()) {
+			if json.Unmarshal([]byte(l), &line) == nil && line.Msg == "serving" {
+				return true
+			}
+		}
+		return false
+	})
+	r.front, r.admin, r.url = "http://"+line.Addr, "http://"+line.Admin, "ws://"+line.Addr+"/ws"
+	return r
+}
+
+// dial connects in roomgate.v1 and waits for hello.
+func (r *replica) dial(rooms ...string) *wstest.Client {
+	r.t.Helper()
+	c := wstest.Dial(r.t, r.url, "Sec-WebSocket-Protocol: roomgate.v1", "Authorization: Bearer "+newToken(r.t, "u1", rooms...))
+	c.WantType("hello")
+	return c
+}
+
+// newToken returns a token for rooms, good for an hour.
+func newToken(t testing.TB, sub string, rooms ...string) string {
+	t.Helper()
+	token, err := auth.Sign([]byte(testSecret), map[string]any{
+		"sub": sub, "rooms": rooms, "publish": rooms, "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// get returns status and body of a page.
+func get(t testing.TB, url string, header ...string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// wantIn expects text to hold each of the parts.
+func wantIn(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("got\n%s\nwant %q in it", text, part)
+		}
+	}
+}
+
+// output is what a process wrote.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
