@@ -20,6 +20,7 @@ var (
 	endTokenMissing  = ending{4001, "token_missing", "token missing: send it as Authorization: Bearer, as subprotocol bearer.<jwt>, or as ?token="}
 	endTokenInvalid  = ending{4002, "token_invalid", "token invalid"}
 	endRoomForbidden = ending{4003, "room_forbidden", "the token does not allow this room"}
+	endDisconnected  = ending{4005, "disconnected", "disconnected by the backend"}
 	endAuthTimeout   = ending{4008, "auth_timeout", "no auth message in time"}
 	endRateExceeded  = ending{4101, "rate_exceeded", "message rate exceeded repeatedly"}
 	endSlow          = ending{4102, "slow_consumer", "slow consumer: messages were not read in time"}

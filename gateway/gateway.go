@@ -60,6 +60,7 @@ type Gateway struct {
 	cancel context.CancelFunc
 	active sync.WaitGroup // goroutines of connections
 
+	control   chan selector // commands to carry out; never closed
 	draining  atomic.Bool
 	admitted  atomic.Int64 // connections and upgrades under way: what Connections limits
 	waiting   atomic.Int64 // bytes in all outboxes
@@ -92,6 +93,7 @@ func New(o Options) (*Gateway, error) {
 		origins:      origins,
 		messageLimit: perMinute(o.MessagesPerMinute, o.MessageBurst),
 		poller:       p,
+		control:      make(chan selector, controlQueue),
 		conns:        make(map[*conn]struct{}),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -111,10 +113,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 		own.Go(func() { l.run(stop) })
 	}
 	own.Go(func() { g.tick(stop) })
+	commands := make(chan struct{})
+	var obeying sync.WaitGroup
+	obeying.Go(func() { g.obey(commands) })
 
 	<-ctx.Done()
 	g.draining.Store(true)
 	g.cancel() // wakes whoever waits for Redis
+	close(commands)
+	obeying.Wait() // it asks the lanes
 	g.cutOff()
 	g.active.Wait()
 	close(stop)

@@ -17,6 +17,7 @@ type metrics struct {
 	duration         prometheus.Histogram
 	endings          *prometheus.CounterVec
 	clientMessages   *prometheus.CounterVec
+	controls         *prometheus.CounterVec
 	deliveries       prometheus.Counter
 	drops            *prometheus.CounterVec
 	shed             prometheus.Counter // drops{reason="overload"}
@@ -51,6 +52,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		duration:         histogram("connection_duration_seconds", "How long connections lasted.", []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}),
 		endings:          vec("connections_ended_total", "reason", "Connections that ended, by why."),
 		clientMessages:   vec("client_messages_total", "type", "Messages from clients, by type or by why they were refused."),
+		controls:         vec("control_commands_total", "result", "Commands from the backend: disconnect, or why one was not carried out."),
 		deliveries:       counter("deliveries_total", "Messages handed to a connection."),
 		drops:            vec("drops_total", "reason", "Messages not delivered: overload (counted once for the room, whose members get a gap), slow_consumer and closing (once for each connection, which ends)."),
 		gaps:             vec("gaps_total", "reason", "Clients told that messages may be missing."),
@@ -67,6 +69,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 }
 
 func (m *metrics) connect(result string)     { m.connects.WithLabelValues(result).Inc() }
+func (m *metrics) control(result string)     { m.controls.WithLabelValues(result).Inc() }
 func (m *metrics) clientMessage(kind string) { m.clientMessages.WithLabelValues(kind).Inc() }
 
 func (m *metrics) ended(why *ending, age time.Duration) {

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+)
+
+// A selector says whom a control command is for: all that it names must be true of a connection.
+type selector struct {
+	Sub  string `json:"sub"`  // the token's sub
+	JTI  string `json:"jti"`  // the token's jti
+	Conn string `json:"conn"` // the connection's id, as hello and the logs have it
+	Room string `json:"room"` // a room that it is in
+}
+
+// controlQueue is how many commands may wait while one is carried out.
+const controlQueue = 256
+
+// Control takes a command that a backend published for every replica, such as
+// {"disconnect":{"sub":"u1"}}: it ends the connections of u1 with code 4005. It does not
+// block. A command that is not understood as a whole does nothing and is logged: half of a
+// selector could mean everybody.
+func (g *Gateway) Control(payload []byte) {
+	s, err := parseControl(payload)
+	if err != nil {
+		g.metrics.control("invalid")
+		g.log.LogAttrs(g.ctx, slog.LevelWarn, "control command refused", slog.String("event", "control_refused"), slog.String("error", err.Error()))
+		return
+	}
+	select {
+	case g.control <- s:
+	default:
+		g.metrics.control("overload")
+		g.log.LogAttrs(g.ctx, slog.LevelError, "control command dropped: too many at once", slog.String("event", "control_dropped"))
+	}
+}
+
+// parseControl reads a command. Its errors hold nothing of it.
+func parseControl(payload []byte) (s selector, err error) {
+	var command struct {
+		Disconnect *selector `json:"disconnect"`
+	}
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	switch err := d.Decode(&command); {
+	case err != nil || d.More():
+		return s, errors.New(`not one JSON object like {"disconnect":{"sub":"u1"}}, with sub, jti, conn and room as the only keys`)
+	case command.Disconnect == nil:
+		return s, errors.New("no disconnect in it")
+	case *command.Disconnect == selector{}:
+		return s, errors.New("it names nobody: give sub, jti, conn or room")
+	}
+	return *command.Disconnect, nil
+}
+
+// obey carries out commands, one at a time. It ends when stop is closed.
+func (g *Gateway) obey(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case s := <-g.control:
+			g.disconnect(s)
+		}
+	}
+}
+
+// disconnect ends the connections that s selects.
+func (g *Gateway) disconnect(s selector) {
+	n := 0
+	for _, c := range g.candidates(s) {
+		if s.selects(c) {
+			c.end(endDisconnected)
+			n++
+		}
+	}
+	g.metrics.control("disconnect")
+	g.log.LogAttrs(g.ctx, slog.LevelInfo, "disconnected by the backend", slog.String("event", "control_disconnect"), slog.Int("connections", n))
+}
+
+// candidates are the connections in the selector's room, or, if it has none, all.
+func (g *Gateway) candidates(s selector) (list []*conn) {
+	if s.Room == "" {
+		return g.all()
+	}
+	done := make(chan struct{})
+	l := g.laneOf(s.Room)
+	l.post(event{kind: eventCall, call: func() {
+		defer close(done)
+		if r := l.rooms[s.Room]; r != nil {
+			for _, m := range r.members {
+				list = append(list, m.c)
+			}
+		}
+	}})
+	<-done // lanes work until the gateway has stopped, after obey
+	return list
+}
+
+// selects reports whether all that s names, but for the room, is true of c.
+func (s selector) selects(c *conn) bool {
+	if s.Conn != "" && s.Conn != c.name() {
+		return false
+	}
+	if s.Sub == "" && s.JTI == "" {
+		return true
+	}
+	session := c.session.Load()
+	return session != nil &&
+		(s.Sub == "" || s.Sub == session.grant.Subject) &&
+		(s.JTI == "" || s.JTI == session.grant.ID)
+}
