@@ -41,7 +41,7 @@ func (c *conn) answer(typ websocket.MessageType, data []byte) {
 	}
 	if err != nil {
 		c.g.metrics.clientMessage("invalid")
-		c.fail(nil, codeBadRequest, err.Error())
+		c.fail(req.ref, codeBadRequest, err.Error())
 		return
 	}
 	c.dispatch(req)
@@ -192,7 +192,7 @@ func (c *conn) subscribe(req request) {
 		c.fail(req.ref, codeForbidden, "the token does not allow this room")
 		return
 	case c.inRoom(req.room):
-		c.say(roomFrame{Type: "subscribed", Room: req.room, Ref: req.ref})
+		c.sayInPlace(roomFrame{Type: "subscribed", Room: req.room, Ref: req.ref})
 		return
 	case len(c.rooms) >= c.g.opts.RoomsPerConnection:
 		c.fail(req.ref, codeTooManyRooms, "leave a room first")
@@ -216,8 +216,14 @@ func (c *conn) unsubscribe(req request) {
 	if !auth.ValidRoom(req.room) {
 		c.fail(req.ref, codeBadRequest, badRoom)
 	} else if !c.leaveRoom(req.room, reply) {
-		c.say(reply)
+		c.sayInPlace(reply)
 	}
+}
+
+// sayInPlace lets the room's lane send a frame, so that it stands where it belongs among the
+// room's messages and the answers before it.
+func (c *conn) sayInPlace(f roomFrame) {
+	c.g.laneOf(f.Room).post(event{kind: eventReply, m: &membership{c: c, room: f.Room}, reply: textFrame(f)})
 }
 
 // leaveRoom leaves a room, and lets its lane send reply behind the last message. It reports

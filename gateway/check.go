@@ -68,10 +68,10 @@ func (o *outbox) check() error {
 	defer o.mu.Unlock()
 	sum := 0
 	for _, b := range o.waiting {
-		sum += len(b)
+		sum += cost(b)
 	}
 	for _, b := range o.held {
-		sum += len(b)
+		sum += cost(b)
 	}
 	switch {
 	case o.bytes < sum || !o.flushing && o.bytes != sum: // the flusher has the rest in hand

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bufio"
 	"errors"
-	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ type conn struct {
 
 	session  atomic.Pointer[session] // nil until a token was accepted
 	ended    atomic.Pointer[ending]  // the first ending given wins
+	greeted  atomic.Bool             // hello is sent, or held in front of all else
 	lastLife atomic.Int64            // when the client last finished a frame, on the gateway's clock
 	handling atomic.Bool             // we are busy with what it sent: silence is ours, not the client's
 	closeBy  atomic.Int64            // when a closing connection is cut off; 0 while it is not closing
@@ -40,6 +40,7 @@ type conn struct {
 
 // owned is what belongs to the goroutine that reads a connection.
 type owned struct {
+	leaving  bool          // leave has begun
 	rooms    []*membership // joined, and being joined
 	asked    []string      // rooms of the query, until they are joined
 	early    []byte        // read by net/http behind the request, before the upgrade
@@ -48,7 +49,8 @@ type owned struct {
 	deadline bool          // and its deadline is set
 	watched  bool          // the poller knows the socket
 	messages pace          // data messages from the client
-	refusals pace          // of messages over the rate
+	controls pace          // pings and pongs from it
+	refusals pace          // of what is over either rate
 }
 
 // timed is what belongs to the clockwork, which visits each connection when something is due.
@@ -92,9 +94,14 @@ func (c *conn) endWith(e ending, before []byte) {
 		c.kill()
 		return
 	}
+	c.out.finish(append(before, e.closeFrame()...), e.label == endSlow.label)
+	c.cutOffLater()
+}
+
+// cutOffLater gives the client closeTimeout to read what is queued, and to close.
+func (c *conn) cutOffLater() {
 	by := c.g.now() + int64(closeTimeout)
 	c.closeBy.Store(by)
-	c.out.finish(append(before, e.closeFrame()...), e.label == endSlow.label)
 	c.g.wheel.schedule(c, by)
 }
 
@@ -109,14 +116,16 @@ func (c *conn) kill() {
 // leave undoes what the connection did, in reverse. The owner of the reading side calls it,
 // once, as its last act.
 func (c *conn) leave() {
+	c.leaving = true
 	_ = c.out.close()
 	_ = c.ws.CloseNow() // frees the library's side; the socket is closed already
 	c.g.poller.forget(c)
-	for _, m := range c.rooms {
+	for len(c.rooms) > 0 {
+		m := c.rooms[0]
+		c.rooms = c.rooms[1:] // first: whatever fails, a room is left once
 		c.g.laneOf(m.room).post(event{kind: eventLeave, m: m})
 		c.g.opts.Rooms.Unsubscribe(m.room)
 	}
-	c.rooms = nil
 	c.g.wheel.remove(c)
 	if c.session.Load() != nil {
 		c.g.returning.left(c)
@@ -126,9 +135,7 @@ func (c *conn) leave() {
 	why := c.ended.Load()
 	age := time.Duration(c.g.now() - c.client.start)
 	c.g.metrics.ended(why, age)
-	c.g.log.LogAttrs(c.g.ctx, slog.LevelInfo, "connection closed", slog.String("event", "connection_closed"),
-		slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.String("addr", c.client.addr),
-		slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds()))
+	c.logEnd(why, age)
 }
 
 // name is the connection's id as clients and logs see it.

@@ -26,14 +26,14 @@ func (g *Gateway) Control(payload []byte) {
 	s, err := parseControl(payload)
 	if err != nil {
 		g.metrics.control("invalid")
-		g.log.LogAttrs(g.ctx, slog.LevelWarn, "control command refused", slog.String("event", "control_refused"), slog.String("error", err.Error()))
+		g.logSampled(slog.LevelWarn, "control_refused", "control command refused", slog.String("error", err.Error()))
 		return
 	}
 	select {
 	case g.control <- s:
 	default:
 		g.metrics.control("overload")
-		g.log.LogAttrs(g.ctx, slog.LevelError, "control command dropped: too many at once", slog.String("event", "control_dropped"))
+		g.logSampled(slog.LevelError, "control_dropped", "control command dropped: too many at once")
 	}
 }
 
@@ -77,7 +77,7 @@ func (g *Gateway) disconnect(s selector) {
 		}
 	}
 	g.metrics.control("disconnect")
-	g.log.LogAttrs(g.ctx, slog.LevelInfo, "disconnected by the backend", slog.String("event", "control_disconnect"), slog.Int("connections", n))
+	g.logSampled(slog.LevelInfo, "control_disconnect", "disconnected by the backend", slog.Int("connections", n))
 }
 
 // candidates are the connections in the selector's room, or, if it has none, all.

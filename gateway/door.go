@@ -25,12 +25,9 @@ const (
 // formed; may its page connect; who is it; what may it join. Only then is it upgraded. The
 // handler returns at the upgrade, so that what net/http keeps for a request is freed.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := g.now()
 	refused := g.admit(r)
 	if refused == nil {
-		if refused = g.accept(w, r, start); refused != nil {
-			g.admitted.Add(-1)
-		}
+		refused = g.accept(w, r)
 	}
 	if refused != nil {
 		g.metrics.connect(refused.result)
@@ -39,6 +36,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit takes a place for the request, if there is one: what follows costs more than this.
+// accept, or the end of the connection, gives it back.
 func (g *Gateway) admit(r *http.Request) *httpRefusal {
 	if g.draining.Load() {
 		return unavailable("draining", "draining: reconnect to another node")
@@ -51,23 +49,45 @@ func (g *Gateway) admit(r *http.Request) *httpRefusal {
 	return nil
 }
 
-// accept examines a request and upgrades it, or says why not. An upgrade that fails has given
-// its place back, and net/http the answer.
-func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, start int64) *httpRefusal {
+// accept examines a request and upgrades it, or says why not. If the upgrade itself fails,
+// net/http has answered.
+func (g *Gateway) accept(w http.ResponseWriter, r *http.Request) *httpRefusal {
+	start := g.now()
+	taken := false // the place is the connection's
+	defer func() { // also if a verifier panics
+		if !taken {
+			g.admitted.Add(-1)
+		}
+	}()
 	offer, refused := g.examine(w, r)
 	if refused != nil {
 		return refused
 	}
+	if !g.begin() {
+		return unavailable("draining", "draining: reconnect to another node")
+	}
+	defer g.active.Done()
 	c, err := g.upgrade(w, r, offer, start)
 	if err != nil {
-		g.admitted.Add(-1)
 		g.metrics.connect("failed")
 		g.log.LogAttrs(r.Context(), slog.LevelDebug, "upgrade", slog.String("addr", offer.addr), slog.String("error", err.Error()))
 		return nil
 	}
+	taken = true
 	g.metrics.connect(offer.result())
 	g.active.Go(func() { c.open(offer) })
 	return nil
+}
+
+// begin counts one upgrade in g.active, unless the gateway has stopped.
+func (g *Gateway) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped {
+		return false
+	}
+	g.active.Add(1)
+	return true
 }
 
 // An offer is what a request brings, examined before the upgrade.
@@ -106,7 +126,10 @@ func (g *Gateway) examine(w http.ResponseWriter, r *http.Request) (*offer, *http
 	if refused := g.negotiate(o, r); refused != nil {
 		return nil, refused
 	}
-	return o, g.authorize(o, r)
+	if refused := g.authorize(o, r); refused != nil {
+		return nil, refused
+	}
+	return o, nil
 }
 
 // negotiate finds the format and the rooms that are asked for.
@@ -155,7 +178,7 @@ func (g *Gateway) authorize(o *offer, r *http.Request) *httpRefusal {
 	if err != nil {
 		reason := reasonOf(err)
 		g.authFailed(o.addr, reason)
-		if reason == "unavailable" {
+		if reason == reasonUnavailable {
 			return unavailable(endNoKeys.label, endNoKeys.text)
 		}
 		return g.refuse(o, refusal(err))
@@ -166,7 +189,7 @@ func (g *Gateway) authorize(o *offer, r *http.Request) *httpRefusal {
 		return g.refuse(o, endRoomForbidden.because("the token does not allow room "+refused))
 	}
 	if len(rooms) > g.opts.RoomsPerConnection {
-		return badRequest(tooManyRooms)
+		return g.refuse(o, endBadRequest.because(tooManyRooms))
 	}
 	o.grant, o.rooms = grant, rooms
 	return nil
@@ -179,8 +202,11 @@ func (g *Gateway) refuse(o *offer, e ending) *httpRefusal {
 		return nil
 	}
 	status := http.StatusUnauthorized
-	if e.code == endRoomForbidden.code {
+	switch e.code {
+	case endRoomForbidden.code:
 		status = http.StatusForbidden
+	case endBadRequest.code:
+		status = http.StatusBadRequest
 	}
 	return &httpRefusal{status, e.label, e.text}
 }
@@ -247,7 +273,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n) // buffered: cannot fail
 		c.early = slices.Clone(early)
 	}
-	c.out.limit, c.out.total, c.out.sock = c.g.opts.OutboxBytes, &c.g.waiting, newSocket(nc)
+	c.out.limit, c.out.total, c.out.active, c.out.sock = c.g.opts.OutboxBytes, &c.g.waiting, &c.g.active, newSocket(nc)
 	w := (*wire)(c)
 	c.br = bufio.NewReaderSize(w, readBuffer)
 	return w, bufio.NewReadWriter(c.br, bufio.NewWriterSize(w, writeBuffer)), nil

@@ -65,10 +65,12 @@ type Gateway struct {
 	admitted  atomic.Int64 // connections and upgrades under way: what Connections limits
 	waiting   atomic.Int64 // bytes in all outboxes
 	returning returning
+	lines     sampler
 
-	mu    sync.Mutex // guards what follows
-	conns map[*conn]struct{}
-	empty chan struct{} // closed when conns is empty and somebody waits for that; else nil
+	mu      sync.Mutex // guards what follows
+	stopped bool       // Run has ended, or is about to: nothing is let in
+	conns   map[*conn]struct{}
+	empty   chan struct{} // closed when conns is empty and somebody waits for that; else nil
 }
 
 // New returns a gateway. It does nothing until Run. Errors name the option.
@@ -119,6 +121,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	<-ctx.Done()
 	g.draining.Store(true)
+	g.mu.Lock()
+	g.stopped = true // whoever is in the door now is counted in g.active
+	g.mu.Unlock()
 	g.cancel() // wakes whoever waits for Redis
 	close(commands)
 	obeying.Wait() // it asks the lanes
@@ -168,8 +173,7 @@ func (g *Gateway) publish(room string, payload []byte) error {
 	defer cancel()
 	err := g.opts.Rooms.Publish(ctx, room, payload)
 	if err != nil {
-		g.log.LogAttrs(g.ctx, slog.LevelWarn, "a client's message was not published",
-			slog.String("event", "publish_failed"), slog.String("error", err.Error()))
+		g.logSampled(slog.LevelWarn, "publish_failed", "a client's message was not published", slog.String("error", err.Error()))
 	}
 	return err
 }
@@ -184,7 +188,11 @@ func (g *Gateway) laneOf(room string) *lane {
 func (g *Gateway) now() int64 { return int64(time.Since(g.start)) }
 
 // clock converts a time of day, such as a token's expiry.
-func (g *Gateway) clock(t time.Time) int64 { return g.now() + int64(time.Until(t)) }
+// What lies beyond a century is as good as never, and must not overflow.
+func (g *Gateway) clock(t time.Time) int64 {
+	const century = 100 * 365 * 24 * time.Hour
+	return g.now() + int64(min(time.Until(t), century))
+}
 
 // remember registers c. From here on it is drained, visited and cut off like the others.
 func (g *Gateway) remember(c *conn) {

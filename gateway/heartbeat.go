@@ -84,6 +84,9 @@ func (c *conn) expiry(now int64) (next int64) {
 	if now < warn {
 		return warn
 	}
+	if !c.greeted.Load() { // not before hello
+		return min(end, now+int64(time.Second))
+	}
 	c.warned = s.exp
 	if in := s.exp - now; in > 0 { // else it was admitted within the leeway: there is nothing to warn of
 		c.say(expiringFrame{Type: "expiring", In: int64(time.Duration(in).Round(time.Second) / time.Second)})

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -24,8 +26,9 @@ type lane struct {
 
 	// owned by the runner
 	rooms   map[string]*room
-	touched []*room // have pending messages
-	batch   []event // being worked off; swapped with mailbox
+	touched []*room         // have pending messages
+	batch   []event         // being worked off; swapped with mailbox
+	lossy   map[string]bool // rooms that lost a message which was to be in batch
 }
 
 type eventKind uint8
@@ -35,6 +38,7 @@ const (
 	eventGap                      // room, reason
 	eventJoin                     // m, reply
 	eventLeave                    // m, reply
+	eventReply                    // m, reply
 	eventCall                     // call
 )
 
@@ -133,9 +137,10 @@ func (l *lane) run(stop <-chan struct{}) {
 
 // work works off what the mailbox holds. The caller is the runner.
 func (l *lane) work() {
+	defer crash() // a lane that has lost its way would be silent for ever
 	l.mu.Lock()
 	l.batch, l.mailbox = l.mailbox, l.batch[:0]
-	shed := l.shed
+	l.lossy = l.shed
 	l.shed, l.bytes = nil, 0
 	l.mu.Unlock()
 
@@ -143,10 +148,22 @@ func (l *lane) work() {
 		l.handle(&l.batch[i])
 	}
 	l.flush()
-	for name := range shed {
+	for name := range l.lossy {
 		l.gap(name, gapOverload)
 	}
 	clear(l.batch) // let go of payloads and connections
+	if cap(l.batch) > 4096 {
+		l.batch = nil // a burst must not be paid for ever
+	}
+}
+
+// crash ends the process if there is a panic, wherever it would be recovered.
+func crash() {
+	if p := recover(); p != nil {
+		stack := debug.Stack()
+		go panic(fmt.Sprintf("%v\n\n%s", p, stack))
+		select {}
+	}
 }
 
 // handle does what one event says. Messages only gather in their room, until flush or until
@@ -167,6 +184,11 @@ func (l *lane) handle(e *event) {
 		l.reply(e)
 	case eventLeave:
 		l.leave(e.m)
+		l.reply(e)
+	case eventReply:
+		if r := l.rooms[e.m.room]; r != nil {
+			r.deliver(l.g)
+		}
 		l.reply(e)
 	case eventCall:
 		l.flush()
@@ -202,6 +224,9 @@ func (l *lane) join(m *membership) {
 func (l *lane) leave(m *membership) {
 	r := l.rooms[m.room]
 	r.deliver(l.g)
+	if l.lossy[m.room] { // it may have been a member of then
+		m.c.gap(m.room, gapOverload)
+	}
 	r.remove(m)
 	if len(r.members) == 0 {
 		delete(l.rooms, m.room)

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,16 +87,4 @@ func (m *metrics) delivered(n, members, closing, slow int, took time.Duration) {
 		m.dropSlow.Add(float64(n * slow))
 	}
 	m.fanout.Observe(took.Seconds())
-}
-
-// authFailed counts and logs a token that was refused, or that there was none.
-func (g *Gateway) authFailed(addr, reason string) {
-	g.metrics.authFailures.WithLabelValues(reason).Inc()
-	g.security("auth_failed", addr, reason)
-}
-
-// security logs one security event. No token, query string or payload may come here.
-func (g *Gateway) security(event, addr, reason string, more ...slog.Attr) {
-	attrs := append([]slog.Attr{slog.String("event", event), slog.String("addr", addr), slog.String("reason", reason)}, more...)
-	g.log.LogAttrs(g.ctx, slog.LevelWarn, "security", attrs...)
 }

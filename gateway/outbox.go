@@ -15,8 +15,9 @@ import (
 // Its socket is written, tried and closed here only, so that whole frames never mix and a
 // closed descriptor is never used.
 type outbox struct {
-	limit int           // bytes that may wait
-	total *atomic.Int64 // bytes waiting in all outboxes, for the metric
+	limit  int             // bytes that may wait
+	total  *atomic.Int64   // bytes waiting in all outboxes, for the metric
+	active *sync.WaitGroup // counts the flusher
 
 	mu       sync.Mutex // guards what follows; held for at most one system call that does not block
 	sock     socket
@@ -26,6 +27,7 @@ type outbox struct {
 	flushing bool     // the flusher writes what waits; nobody else sends
 	corked   bool     // nothing new goes out before uncork
 	closing  bool     // a close frame is queued or sent: nothing may follow it
+	half     bool     // when the kernel has taken all, the client is to be told that nothing follows
 	closed   bool
 }
 
@@ -53,7 +55,7 @@ func (o *outbox) send(b []byte) error {
 // push sends or queues b. o.mu is held.
 func (o *outbox) push(b []byte) error {
 	if o.flushing || o.corked {
-		if o.bytes > 0 && o.bytes+len(b) > o.limit {
+		if o.bytes > 0 && o.bytes+cost(b) > o.limit {
 			return errFull
 		}
 		o.queue(b)
@@ -75,7 +77,7 @@ func (o *outbox) push(b []byte) error {
 // o.mu is held.
 func (o *outbox) startFlush() {
 	o.flushing = true
-	go o.flush()
+	o.active.Go(o.flush)
 }
 
 // queue appends b to what waits. o.mu is held.
@@ -85,8 +87,12 @@ func (o *outbox) queue(b []byte) {
 	} else {
 		o.waiting = append(o.waiting, b)
 	}
-	o.account(len(b))
+	o.account(cost(b))
 }
+
+// cost is what a queued frame is counted as: its bytes, and about what it takes to keep them,
+// so that many tiny frames, such as pongs, are not free.
+func cost(b []byte) int { return len(b) + 64 }
 
 // flush writes what waits until nothing does. It owns the writing side of the socket while
 // flushing is true.
@@ -109,19 +115,20 @@ func (o *outbox) flush() {
 	}
 }
 
-// take takes up to maxFlush bytes (one frame at least) of what waits. Nothing left: it ends
-// the flushing and returns size 0.
+// take takes up to maxFlush bytes (one frame at least) of what waits, and returns their cost.
+// Nothing left: it ends the flushing and returns 0.
 func (o *outbox) take() (bufs net.Buffers, size int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.waiting) == 0 || o.closed {
-		o.drop()
+		o.waiting = nil // not to keep a burst's array; what is held waits for uncork
 		o.flushing = false
+		o.halfClose()
 		return nil, 0
 	}
 	n := 0
-	for n < len(o.waiting) && (n == 0 || size+len(o.waiting[n]) <= maxFlush) {
-		size += len(o.waiting[n])
+	for n < len(o.waiting) && (n == 0 || size+cost(o.waiting[n]) <= maxFlush) {
+		size += cost(o.waiting[n])
 		n++
 	}
 	bufs = o.waiting[:n:n]
@@ -150,9 +157,10 @@ func (o *outbox) uncork() {
 			o.waiting = append(o.waiting, held[i:]...)
 			return
 		}
-		o.account(-len(b))
+		o.account(-cost(b))
 		_ = o.push(b) // a broken socket is for the reader to find
 	}
+	o.halfClose()
 }
 
 // finish sends last, which ends with a close frame, after what waits; with drop, after only
@@ -176,11 +184,29 @@ func (o *outbox) finish(last []byte, drop bool) bool {
 	return true
 }
 
+// shutdown ends the sending side of the socket once the kernel has taken all that waits.
+func (o *outbox) shutdown() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.half = true
+	o.halfClose()
+}
+
+// halfClose does what shutdown has asked for, if it is time. o.mu is held.
+func (o *outbox) halfClose() {
+	if !o.half || o.flushing || o.corked || o.closed {
+		return
+	}
+	if s, ok := o.sock.Conn.(interface{ CloseWrite() error }); ok {
+		_ = s.CloseWrite() // if it fails, the client is gone, which is what we wait for
+	}
+}
+
 // idle reports whether the kernel has taken all that was sent.
 func (o *outbox) idle() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.flushing
+	return !o.flushing && !o.corked
 }
 
 // recv takes what the client has sent and the kernel has now.
@@ -225,10 +251,10 @@ func (o *outbox) drop() {
 func (o *outbox) dropAfter(n int) {
 	n = min(n, len(o.waiting))
 	for _, b := range o.waiting[n:] {
-		o.account(-len(b))
+		o.account(-cost(b))
 	}
 	for _, b := range o.held {
-		o.account(-len(b))
+		o.account(-cost(b))
 	}
 	clear(o.waiting[n:])
 	o.waiting, o.held = o.waiting[:n], nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -25,7 +26,7 @@ func newOutbox(t *testing.T, limit int) (*outbox, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &outbox{limit: limit, total: new(atomic.Int64), sock: newSocket(ours)}
+	o := &outbox{limit: limit, total: new(atomic.Int64), active: new(sync.WaitGroup), sock: newSocket(ours)}
 	t.Cleanup(func() {
 		_ = o.close()
 		_ = theirs.Close()
@@ -148,7 +149,7 @@ func TestCorkHoldsBackUntilUncork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if o.waits() != len("hello a b ") {
+	if o.waits() != cost([]byte("hello "))+cost([]byte("a "))+cost([]byte("b ")) {
 		t.Errorf("%d bytes wait", o.waits())
 	}
 	o.uncork()

@@ -25,6 +25,10 @@ func (c *conn) attend() {
 // guard keeps a panic, which is our bug, to the connection in which it happened.
 func (c *conn) guard() {
 	if p := recover(); p != nil {
+		if c.leaving { // half of it is done: nobody could tell what is left
+			go panic(p)
+			select {}
+		}
 		c.g.log.LogAttrs(c.g.ctx, slog.LevelError, "panic", slog.String("event", "panic"), slog.String("conn", c.name()),
 			slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		c.end(endBug)
@@ -120,7 +124,7 @@ func (c *conn) readable() {
 	c.peeking = true
 	frame, err := c.br.Peek(pongLength)
 	c.peeking = false
-	if err == nil && c.br.Buffered() == pongLength && isEmptyPong(frame) {
+	if err == nil && c.br.Buffered() == pongLength && isEmptyPong(frame) && c.controls.allow(c.g.messageLimit, c.g.now()) {
 		_, _ = c.br.Discard(pongLength) // it is buffered: cannot fail
 		c.frameDone()
 		if c.park() {
@@ -150,6 +154,9 @@ func (c *conn) control(head []byte) error {
 	if err != nil {
 		return err
 	}
+	if !c.controls.allow(c.g.messageLimit, c.g.now()) {
+		return c.refuseControl(header + n)
+	}
 	if op == opPing {
 		mask, payload := frame[2:header], frame[header:]
 		pong := appendHeader(make([]byte, 0, 2+n), opPong, n)
@@ -159,6 +166,16 @@ func (c *conn) control(head []byte) error {
 		c.sayFrame(pong)
 	}
 	_, err = c.br.Discard(header + n)
+	return err
+}
+
+// refuseControl consumes a ping or pong over the rate without an answer. Who goes on is closed,
+// as with messages.
+func (c *conn) refuseControl(n int) error {
+	if !c.refusals.allow(c.g.messageLimit, c.g.now()) {
+		c.end(endRateExceeded)
+	}
+	_, err := c.br.Discard(n) // buffered: cannot fail
 	return err
 }
 
@@ -212,6 +229,13 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 // client read the close frame before the socket goes.
 func (c *conn) settle(err error) {
 	e := endingOf(err)
+	if e.label == endClient.label { // the library has answered; the answer may still wait
+		if c.ended.CompareAndSwap(nil, &e) && !c.out.idle() {
+			c.cutOffLater()
+			c.linger()
+		}
+		return
+	}
 	c.end(e) // no effect if it was ending already
 	if e.code != 0 {
 		c.linger()
@@ -249,8 +273,6 @@ func isNetError(err error) bool {
 // with a reset, which can overtake the close frame.
 func (c *conn) linger() {
 	_ = c.out.sock.SetReadDeadline(time.Time{})
-	if half, ok := c.out.sock.Conn.(interface{ CloseWrite() error }); ok && c.out.idle() {
-		_ = half.CloseWrite()
-	}
+	c.out.shutdown()
 	_, _ = io.Copy(io.Discard, c.out.sock.Conn)
 }

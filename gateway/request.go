@@ -27,6 +27,9 @@ func (h *httpRefusal) write(w http.ResponseWriter) {
 	if h.status == http.StatusServiceUnavailable || h.status == http.StatusTooManyRequests {
 		head.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
+	if h.status == http.StatusUnauthorized {
+		head.Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
+	}
 	w.WriteHeader(h.status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": h.text}) // a client that is gone needs no answer
 }

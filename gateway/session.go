@@ -23,8 +23,12 @@ func reasonOf(err error) string {
 	if errors.As(err, &refused) {
 		return string(refused.Reason)
 	}
-	return "unavailable"
+	return reasonUnavailable
 }
+
+// reasonUnavailable labels a token that cannot be judged now. Its error may speak of hosts and
+// URLs: it is for the log, never for the client.
+const reasonUnavailable = "unavailable"
 
 // roomsAtConnect returns the rooms that a connection joins when it begins: those of
 // rooms.auto, and those asked for, or, if none was, every exact name of the token. If one is
@@ -55,9 +59,11 @@ func (c *conn) enter(grant *auth.Grant, rooms []string, ref ref) {
 	if c.g.returning.came(c) {
 		c.g.metrics.reconnecting.Inc()
 	}
+	if c.ended.Load() != nil {
+		return // drained or disconnected meanwhile: no work for nobody
+	}
 	if err := c.g.subscribeAll(rooms); err != nil {
-		c.g.log.LogAttrs(c.g.ctx, slog.LevelWarn, "rooms not confirmed by Redis", slog.String("event", "subscribe_failed"),
-			slog.String("conn", c.name()), slog.String("error", err.Error()))
+		c.g.logSampled(slog.LevelWarn, "subscribe_failed", "rooms not confirmed by Redis", slog.String("conn", c.name()), slog.String("error", err.Error()))
 		c.end(endNoRedis)
 		return
 	}
@@ -67,6 +73,7 @@ func (c *conn) enter(grant *auth.Grant, rooms []string, ref ref) {
 		c.out.cork(c.hello(rooms, ref))
 		defer c.out.uncork()
 	}
+	c.greeted.Store(true)
 	for _, room := range rooms {
 		m := &membership{c: c, room: room}
 		c.rooms = append(c.rooms, m)
@@ -129,6 +136,8 @@ func (c *conn) authenticate(req request) {
 	}
 	grant, err := c.g.verify(req.token)
 	switch first := c.session.Load() == nil; {
+	case err != nil && !first && reasonOf(err) == reasonUnavailable:
+		c.fail(req.ref, codeUnavailable, endNoKeys.text)
 	case err != nil && first:
 		c.g.authFailed(c.client.addr, reasonOf(err))
 		c.end(refusal(err))

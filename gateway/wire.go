@@ -47,8 +47,10 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil // a broken socket is for the reader to find
 }
 
-// Close closes the socket at once.
-func (w *wire) Close() error { return (*conn)(w).out.close() }
+// Close does nothing. The library closes when it has answered a close frame, before the answer
+// may have left the outbox, and after errors, which the reader gets too: that one ends the
+// connection (read.go).
+func (w *wire) Close() error { return nil }
 
 func (w *wire) LocalAddr() net.Addr                { return w.out.sock.LocalAddr() }
 func (w *wire) RemoteAddr() net.Addr               { return w.out.sock.RemoteAddr() }

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// logRate is how many lines of one kind of event are written: what comes faster is counted,
+// and the count stands in the next line. The log must not be an attack's amplifier.
+var logRate = paceLimit{interval: 100 * time.Millisecond, burst: 50}
+
+// A sampler holds back lines of events that come too fast. The kinds are a fixed, small set.
+type sampler struct {
+	mu    sync.Mutex // guards what follows
+	kinds map[string]*sampled
+}
+
+type sampled struct {
+	pace       pace
+	suppressed int // since the last line
+}
+
+// take reports whether a line of event may be written now, and how many before it were not.
+func (s *sampler) take(event string, now int64) (suppressed int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kinds[event]
+	if k == nil {
+		if s.kinds == nil {
+			s.kinds = make(map[string]*sampled)
+		}
+		k = &sampled{}
+		s.kinds[event] = k
+	}
+	if !k.pace.allow(logRate, now) {
+		k.suppressed++
+		return 0, false
+	}
+	suppressed, k.suppressed = k.suppressed, 0
+	return suppressed, true
+}
+
+// logSampled logs one event of a kind that strangers can cause. No token, query string or
+// payload may come here.
+func (g *Gateway) logSampled(level slog.Level, event, message string, attrs ...slog.Attr) {
+	suppressed, ok := g.lines.take(event, g.now())
+	if !ok {
+		return
+	}
+	attrs = append([]slog.Attr{slog.String("event", event)}, attrs...)
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	g.log.LogAttrs(g.ctx, level, message, attrs...)
+}
+
+// security logs one security event.
+func (g *Gateway) security(event, addr, reason string, more ...slog.Attr) {
+	g.logSampled(slog.LevelWarn, event, "security", append([]slog.Attr{slog.String("addr", addr), slog.String("reason", reason)}, more...)...)
+}
+
+// authFailed counts and logs a token that was refused, or that there was none.
+func (g *Gateway) authFailed(addr, reason string) {
+	g.metrics.authFailures.WithLabelValues(reason).Inc()
+	g.security("auth_failed", addr, reason)
+}
+
+// logEnd writes the one line of a connection's end. Of connections that nobody was let in by,
+// which cost a stranger nothing, only a sample.
+func (c *conn) logEnd(why *ending, age time.Duration) {
+	attrs := []slog.Attr{slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.String("addr", c.client.addr),
+		slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds())}
+	if c.session.Load() == nil {
+		c.g.logSampled(slog.LevelInfo, "connection_refused", "connection refused", attrs...)
+		return
+	}
+	c.g.log.LogAttrs(c.g.ctx, slog.LevelInfo, "connection closed", append([]slog.Attr{slog.String("event", "connection_closed")}, attrs...)...)
+}
