@@ -22,7 +22,7 @@ var (
 	endRoomForbidden = ending{4003, "room_forbidden", "the token does not allow this room"}
 	endDisconnected  = ending{4005, "disconnected", "disconnected by the backend"}
 	endAuthTimeout   = ending{4008, "auth_timeout", "no auth message in time"}
-	endRateExceeded  = ending{4101, "rate_exceeded", "message rate exceeded repeatedly"}
+	endRateExceeded  = ending{4101, "rate_exceeded", "message rate exceeded: slow down"}
 	endSlow          = ending{4102, "slow_consumer", "slow consumer: messages were not read in time"}
 	endNoRedis       = ending{4104, "redis_unavailable", "Redis unavailable"}
 	endNoKeys        = ending{4104, "keys_unavailable", "the keys to verify tokens cannot be had now"}

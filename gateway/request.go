@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net"
 	"net/http"
 	"strconv"
@@ -31,7 +30,7 @@ func (h *httpRefusal) write(w http.ResponseWriter) {
 		head.Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
 	}
 	w.WriteHeader(h.status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": h.text}) // a client that is gone needs no answer
+	_, _ = w.Write(append(encode(map[string]string{"error": h.text}), '\n')) // a client that is gone needs no answer
 }
 
 func badRequest(text string) *httpRefusal {

@@ -24,8 +24,8 @@ func rawDescriptor(tcp *net.TCPConn) (fd int32, ok bool) {
 // send gives the kernel as much of b as it takes now. It returns errWouldBlock if that is
 // not all.
 //
-// It goes past net.Conn and past the scheduler's system call bookkeeping: a send on a
-// socket that never blocks costs about as much as that bookkeeping (docs/adr/0003).
+// It goes past net.Conn and past the scheduler's system call bookkeeping, which a call that
+// never blocks does not need (docs/adr/0003 has the figures).
 func (s *socket) send(b []byte) (int, error) {
 	if !s.raw || len(b) == 0 {
 		return 0, errWouldBlock

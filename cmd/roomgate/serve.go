@@ -22,8 +22,8 @@ func (p *program) serveCommand() *cobra.Command {
 It starts with a good set of settings or not at all, and then says everything that is wrong. If Redis
 is away it starts, is not ready, and goes on trying.
 
-SIGTERM or SIGINT drains: no new clients, not ready; after drain.delay the connections are closed
-within drain.period, each told when to reconnect; then it exits with 0. A second signal ends it at
+SIGTERM or SIGINT drains: not ready at once; new clients are let in for drain.delay, until load
+balancers have noticed; then the connections are closed within drain.period, each told when to reconnect; then it exits with 0. A second signal ends it at
 once, with 1 if connections were cut off.`,
 		Example: `  roomgate serve --config /etc/roomgate.yaml
   ROOMGATE_AUTH_SECRET_FILE=/run/secrets/jwt roomgate serve --redis.url redis://redis:6379
