@@ -24,7 +24,7 @@ type request struct {
 // valid during the call.
 func (c *conn) answer(typ websocket.MessageType, data []byte) {
 	now := c.g.now()
-	allowed := c.messages.allow(c.g.messageLimit, now)
+	allowed := c.messages.allow(c.g.opts().messageLimit, now) || !c.overRate()
 	if c.format == formatRaw {
 		c.answerRaw(data, allowed)
 		return
@@ -133,14 +133,16 @@ func (c *conn) fail(ref ref, code, message string) {
 // allowance of the same size permits, is closed.
 func (c *conn) refuseRate(ref ref, now int64) {
 	c.g.metrics.clientMessage("rate_limited")
-	if c.refusals == (pace{}) { // once a connection: the log must not be the attack's amplifier
-		c.g.security("rate_limited", c.client.addr, "message rate exceeded", slog.String("conn", c.name()), slog.String("sub", c.subject()))
-	}
-	if !c.refusals.allow(c.g.messageLimit, now) {
+	if !c.refusals.allow(c.g.opts().messageLimit, now) {
 		c.end(endRateExceeded)
 		return
 	}
 	c.fail(ref, codeRateLimited, "too many messages: slow down")
+}
+
+// overRate counts a message over the rate, and reports whether it is to be refused.
+func (c *conn) overRate() bool {
+	return c.g.exceeded(limitMessages, c.client.addr, slog.String("conn", c.name()), slog.String("sub", c.subject()))
 }
 
 // answerRaw publishes a raw client's frame, if it has one room and may: raw has no frames of
@@ -149,7 +151,6 @@ func (c *conn) answerRaw(data []byte, allowed bool) {
 	switch s := c.session.Load(); {
 	case !allowed:
 		c.g.metrics.clientMessage("rate_limited")
-		c.g.security("rate_limited", c.client.addr, "message rate exceeded", slog.String("conn", c.name()), slog.String("sub", c.subject()))
 		c.end(endRateExceeded)
 	case s == nil || len(c.rooms) != 1 || !s.grant.MayPublish(c.rooms[0].room):
 		c.g.metrics.clientMessage("forbidden")
@@ -194,13 +195,16 @@ func (c *conn) subscribe(req request) {
 	case c.inRoom(req.room):
 		c.sayInPlace(roomFrame{Type: "subscribed", Room: req.room, Ref: req.ref})
 		return
-	case len(c.rooms) >= c.g.opts.RoomsPerConnection:
+	case !c.joins.allow(c.g.opts().joinLimit, c.g.now()) && c.g.exceeded(limitSubscribes, c.client.addr):
+		c.fail(req.ref, codeRateLimited, "too many subscribes: slow down")
+		return
+	case len(c.rooms) >= c.g.opts().RoomsPerConnection && c.g.exceeded(limitRooms, c.client.addr):
 		c.fail(req.ref, codeTooManyRooms, "leave a room first")
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.g.ctx, c.g.opts.SubscribeTimeout)
+	ctx, cancel := context.WithTimeout(c.g.ctx, c.g.opts().SubscribeTimeout)
 	defer cancel()
-	if err := c.g.opts.Rooms.Subscribe(ctx, req.room); err != nil {
+	if err := c.g.rooms.Subscribe(ctx, req.room); err != nil {
 		c.fail(req.ref, codeUnavailable, "Redis did not confirm the subscription: try again later")
 		return
 	}
@@ -236,7 +240,7 @@ func (c *conn) leaveRoom(room string, reply roomFrame) bool {
 	m := c.rooms[i]
 	c.rooms = slices.Delete(c.rooms, i, i+1)
 	c.g.laneOf(room).post(event{kind: eventLeave, m: m, reply: textFrame(reply)})
-	c.g.opts.Rooms.Unsubscribe(room)
+	c.g.rooms.Unsubscribe(room)
 	return true
 }
 

@@ -31,7 +31,7 @@ func (g *Gateway) Check(ctx context.Context) error {
 	if w := g.waiting.Load(); w < 0 {
 		errs = append(errs, fmt.Errorf("outbox bytes are %d", w))
 	}
-	if n, most := g.admitted.Load(), int64(g.opts.Connections); most > 0 && n > most+1 { // +1: one that is being refused
+	if n, most := g.admitted.Load(), int64(g.opts().Connections); most > 0 && n > most+1 { // +1: one that is being refused
 		errs = append(errs, fmt.Errorf("%d connections admitted of at most %d", n, most))
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"errors"
+	"net/netip"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type conn struct {
 // owned is what belongs to the goroutine that reads a connection.
 type owned struct {
 	leaving  bool          // leave has begun
+	counted  bool          // among the connections of its user
 	rooms    []*membership // joined, and being joined
 	asked    []string      // rooms of the query, until they are joined
 	early    []byte        // read by net/http behind the request, before the upgrade
@@ -50,12 +52,14 @@ type owned struct {
 	watched  bool          // the poller knows the socket
 	messages pace          // data messages from the client
 	controls pace          // pings and pongs from it
-	refusals pace          // of what is over either rate
+	joins    pace          // subscribe messages
+	refusals pace          // of what is over a rate
 }
 
 // timed is what belongs to the clockwork, which visits each connection when something is due.
 type timed struct {
 	pingAt int64 // when the next ping is due
+	endAt  int64 // when it has its maximum age; 0: not drawn yet
 	pongBy int64 // when a sign of life is due; 0: no ping is under way
 	warned int64 // the expiry of which `expiring` was sent, so that a refreshed token is warned of again
 }
@@ -68,8 +72,8 @@ type session struct {
 
 // A client is who stands at the other end, for logs.
 type client struct {
-	addr  string // without port
-	start int64  // when the request came, on the gateway's clock
+	addr  netip.Addr // behind the trusted proxies; the zero Addr if it did not come over IP
+	start int64      // when the request came, on the gateway's clock
 }
 
 // A membership is one connection in one room. It links the two so that a leave costs the
@@ -124,7 +128,10 @@ func (c *conn) leave() {
 		m := c.rooms[0]
 		c.rooms = c.rooms[1:] // first: whatever fails, a room is left once
 		c.g.laneOf(m.room).post(event{kind: eventLeave, m: m})
-		c.g.opts.Rooms.Unsubscribe(m.room)
+		c.g.rooms.Unsubscribe(m.room)
+	}
+	if c.counted {
+		c.g.users.leave(c.subject())
 	}
 	c.g.wheel.remove(c)
 	if c.session.Load() != nil {

@@ -23,10 +23,10 @@ func (g *Gateway) Drain(ctx context.Context, period time.Duration) error {
 		if err := sleepUntil(ctx, due); err != nil {
 			return err
 		}
-		c.bye()
+		c.bye(endDrain)
 	}
 	for _, c := range g.all() { // those that came through the door while it closed
-		c.bye()
+		c.bye(endDrain)
 	}
 	select {
 	case <-g.whenEmpty():
@@ -36,14 +36,14 @@ func (g *Gateway) Drain(ctx context.Context, period time.Duration) error {
 	}
 }
 
-// bye ends the connection because this node goes away, and tells when to reconnect.
-func (c *conn) bye() {
+// bye ends the connection for a reason that is not the client's, and tells when to reconnect.
+func (c *conn) bye(e ending) {
 	if c.format != formatV1 {
-		c.end(endDrain)
+		c.end(e)
 		return
 	}
 	after := drawAfter(reconnectWindow)
-	c.endWith(endDrain, textFrame(byeFrame{Type: "bye", Code: endDrain.code, After: int64(after / time.Millisecond)}))
+	c.endWith(e, textFrame(byeFrame{Type: "bye", Code: e.code, After: int64(after / time.Millisecond)}))
 }
 
 // cutOff ends every connection at once, and returns when none is left.

@@ -21,13 +21,16 @@ var (
 	endTokenInvalid  = ending{4002, "token_invalid", "token invalid"}
 	endRoomForbidden = ending{4003, "room_forbidden", "the token does not allow this room"}
 	endDisconnected  = ending{4005, "disconnected", "disconnected by the backend"}
+	endTooManyOfUser = ending{4006, "too_many_of_user", "too many connections of this user"}
 	endAuthTimeout   = ending{4008, "auth_timeout", "no auth message in time"}
 	endRateExceeded  = ending{4101, "rate_exceeded", "message rate exceeded: slow down"}
+	endTooManyTokens = ending{4101, "failed_tokens", "too many refused tokens from this address: back off"}
 	endSlow          = ending{4102, "slow_consumer", "slow consumer: messages were not read in time"}
 	endNoRedis       = ending{4104, "redis_unavailable", "Redis unavailable"}
 	endNoKeys        = ending{4104, "keys_unavailable", "the keys to verify tokens cannot be had now"}
 	endDrain         = ending{4201, "drain", "draining: reconnect"}
 	endExpired       = ending{4202, "token_expired", "token expired: reconnect with a new one"}
+	endAge           = ending{4203, "maximum_age", "maximum age: reconnect"}
 	endNoPong        = ending{4204, "no_pong", "no pong in time"}
 	endStalledFrame  = ending{4204, "stalled_frame", "a begun message was not finished in time"}
 	endGap           = ending{4205, "gap", "messages may be missing: refetch your state and reconnect"}

@@ -87,7 +87,7 @@ func FuzzRequest(f *testing.F) {
 
 // FuzzOrigin: no origin is let in that is not the one listed, or under the domain listed.
 func FuzzOrigin(f *testing.F) {
-	s, err := newOriginSet([]string{"https://example.com", "https://*.example.org"}, false)
+	s, err := newOriginSet([]string{"https://example.com", "https://*.example.org"}, false, false)
 	if err != nil {
 		f.Fatal(err)
 	}

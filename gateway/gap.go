@@ -12,7 +12,7 @@ const (
 // drawn for each client, so that an outage of Redis does not become a stampede on the API.
 // roomgate.raw.v1 has no frame for it: there the connection ends at that time.
 func (c *conn) gap(room, reason string) {
-	after := drawAfter(c.g.opts.GapSpread)
+	after := drawAfter(c.g.opts().GapSpread)
 	c.g.metrics.gaps.WithLabelValues(reason).Inc()
 	if c.format == formatV1 {
 		c.say(gapFrame{Type: "gap", Room: room, Reason: reason, After: int64(after / time.Millisecond)})

@@ -11,7 +11,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
@@ -44,13 +43,12 @@ type Tokens interface {
 
 // A Gateway is an http.Handler for WebSocket connections. See New.
 type Gateway struct {
-	opts         Options
-	log          *slog.Logger
-	metrics      *metrics
-	start        time.Time
-	seed         maphash.Seed
-	origins      originSet
-	messageLimit paceLimit
+	settings atomic.Pointer[settings] // replaced as a whole by Reload
+	rooms    Rooms
+	log      *slog.Logger
+	metrics  *metrics
+	start    time.Time
+	seed     maphash.Seed
 
 	lanes  []*lane
 	wheel  wheel
@@ -64,6 +62,8 @@ type Gateway struct {
 	draining  atomic.Bool
 	admitted  atomic.Int64 // connections and upgrades under way: what Connections limits
 	waiting   atomic.Int64 // bytes in all outboxes
+	addresses addresses
+	users     users
 	returning returning
 	lines     sampler
 
@@ -75,11 +75,7 @@ type Gateway struct {
 
 // New returns a gateway. It does nothing until Run. Errors name the option.
 func New(o Options) (*Gateway, error) {
-	o = o.withDefaults()
-	if o.Rooms == nil || o.Tokens == nil {
-		return nil, errors.New("gateway: Rooms and Tokens must be set")
-	}
-	origins, err := newOriginSet(o.Origins, o.AnyOrigin)
+	s, err := newSettings(o)
 	if err != nil {
 		return nil, err
 	}
@@ -88,22 +84,38 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		opts:         o,
-		log:          o.Log,
-		start:        time.Now(),
-		seed:         maphash.MakeSeed(),
-		origins:      origins,
-		messageLimit: perMinute(o.MessagesPerMinute, o.MessageBurst),
-		poller:       p,
-		control:      make(chan selector, controlQueue),
-		conns:        make(map[*conn]struct{}),
+		rooms:   s.Rooms,
+		log:     s.Log,
+		start:   time.Now(),
+		seed:    maphash.MakeSeed(),
+		poller:  p,
+		control: make(chan selector, controlQueue),
+		conns:   make(map[*conn]struct{}),
 	}
+	g.settings.Store(s)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.metrics = newMetrics(o.Metrics, g)
+	g.metrics = newMetrics(s.Metrics, g)
 	for range max(4, 2*runtime.GOMAXPROCS(0)) {
 		g.lanes = append(g.lanes, &lane{g: g, wake: make(chan struct{}, 1), rooms: make(map[string]*room)})
 	}
 	return g, nil
+}
+
+// opts returns the settings of this moment. What is done as one takes them once.
+func (g *Gateway) opts() *settings { return g.settings.Load() }
+
+// Reload replaces all options at once, but for Rooms, Log and Metrics, which stay as they
+// are. What is decided when a connection begins (its format, the limits of its outbox and of
+// a message's size) stays for those there are. An error leaves everything as it was.
+func (g *Gateway) Reload(o Options) error {
+	old := g.opts()
+	o.Rooms, o.Log, o.Metrics = old.Rooms, old.Log, old.Metrics
+	s, err := newSettings(o)
+	if err != nil {
+		return err
+	}
+	g.settings.Store(s)
+	return nil
 }
 
 // Run drives the connections until ctx ends. Then it cuts off those that are left (Drain
@@ -169,9 +181,9 @@ func (g *Gateway) Connections() int {
 
 // publish publishes a client's message.
 func (g *Gateway) publish(room string, payload []byte) error {
-	ctx, cancel := context.WithTimeout(g.ctx, g.opts.SubscribeTimeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.opts().SubscribeTimeout)
 	defer cancel()
-	err := g.opts.Rooms.Publish(ctx, room, payload)
+	err := g.rooms.Publish(ctx, room, payload)
 	if err != nil {
 		g.logSampled(slog.LevelWarn, "publish_failed", "a client's message was not published", slog.String("error", err.Error()))
 	}
@@ -202,7 +214,7 @@ func (g *Gateway) remember(c *conn) {
 	g.metrics.connections.Inc()
 	g.wheel.schedule(c, g.now())
 	if g.draining.Load() { // Drain may have looked before c was there
-		c.bye()
+		c.bye(endDrain)
 	}
 	if g.ctx.Err() != nil { // and so may Run, at its end
 		c.kill()
@@ -211,7 +223,7 @@ func (g *Gateway) remember(c *conn) {
 
 // forget undoes remember.
 func (g *Gateway) forget(c *conn) {
-	g.admitted.Add(-1)
+	g.release(c.client)
 	g.metrics.connections.Dec()
 	g.mu.Lock()
 	defer g.mu.Unlock()

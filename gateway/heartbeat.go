@@ -15,7 +15,7 @@ func (g *Gateway) visit(c *conn, now int64) (next int64) {
 		}
 		return by
 	}
-	next = min(c.heartbeat(now), c.expiry(now))
+	next = min(c.heartbeat(now), c.expiry(now), c.age(now))
 	if at := c.gapAt.Load(); at != 0 {
 		if now >= at {
 			c.end(endGap)
@@ -23,7 +23,7 @@ func (g *Gateway) visit(c *conn, now int64) (next int64) {
 		next = min(next, max(at, now+1))
 	}
 	if c.session.Load() == nil {
-		by := c.client.start + int64(g.opts.AuthTimeout)
+		by := c.client.start + int64(g.opts().AuthTimeout)
 		if now >= by {
 			g.authFailed(c.client.addr, "timeout")
 			c.end(endAuthTimeout)
@@ -42,7 +42,7 @@ func (c *conn) heartbeat(now int64) (next int64) {
 	switch {
 	case c.pingAt == 0: // its first visit
 		c.pingAt = now + c.g.pingDelay()
-	case c.pongBy != 0 && c.lastLife.Load() >= c.pongBy-int64(c.g.opts.PongTimeout):
+	case c.pongBy != 0 && c.lastLife.Load() >= c.pongBy-int64(c.g.opts().PongTimeout):
 		c.pongBy = 0
 	case c.pongBy != 0 && now >= c.pongBy && !c.handling.Load():
 		c.g.metrics.heartbeatsMissed.Inc()
@@ -50,7 +50,7 @@ func (c *conn) heartbeat(now int64) (next int64) {
 	}
 	if c.pongBy == 0 && now >= c.pingAt {
 		c.sayFrame(pingFrame)
-		c.pongBy = now + int64(c.g.opts.PongTimeout)
+		c.pongBy = now + int64(c.g.opts().PongTimeout)
 		c.pingAt = now + c.g.pingDelay()
 	}
 	if c.pongBy != 0 {
@@ -59,10 +59,25 @@ func (c *conn) heartbeat(now int64) (next int64) {
 	return c.pingAt
 }
 
+// age ends the connection at its maximum age, so that clients spread over the nodes there are.
+func (c *conn) age(now int64) (next int64) {
+	most := int64(c.g.opts().ConnectionAge)
+	if most == 0 {
+		return now + int64(time.Hour)
+	}
+	if c.endAt == 0 {
+		c.endAt = c.client.start + most - most/10 + rand.Int64N(most/5+1)
+	}
+	if now >= c.endAt {
+		c.bye(endAge)
+	}
+	return max(c.endAt, now+1)
+}
+
 // pingDelay draws the time to the next ping: the interval, 10 % more or less, so that
 // connections that began together do not go on together.
 func (g *Gateway) pingDelay() int64 {
-	d := int64(g.opts.PingInterval)
+	d := int64(g.opts().PingInterval)
 	return d - d/10 + rand.Int64N(d/5+1)
 }
 
@@ -72,13 +87,13 @@ func (c *conn) expiry(now int64) (next int64) {
 	if s == nil {
 		return now + int64(time.Hour)
 	}
-	end := s.exp + int64(c.g.opts.Leeway)
+	end := s.exp + int64(c.g.opts().Leeway)
 	if now >= end {
 		c.end(endExpired)
 		return end
 	}
-	warn := s.exp - int64(c.g.opts.Expiring)
-	if c.format != formatV1 || c.g.opts.Expiring == 0 || c.warned == s.exp {
+	warn := s.exp - int64(c.g.opts().Expiring)
+	if c.format != formatV1 || c.g.opts().Expiring == 0 || c.warned == s.exp {
 		return end
 	}
 	if now < warn {

@@ -89,7 +89,7 @@ func (l *lane) post(e event) {
 // fits counts e into the mailbox, or marks its room as having lost a message. l.mu is held.
 func (l *lane) fits(e event) bool {
 	size := len(e.payload) + eventOverhead
-	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts.MailboxBytes {
+	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts().MailboxBytes {
 		if l.shed == nil {
 			l.shed = make(map[string]bool)
 		}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestLeavingMembersKeepTheRoomWhole(t *testing.T) {
 }
 
 func TestPaceAllowsABurstAndThenTheRate(t *testing.T) {
-	l := perMinute(60, 3)
+	l := perMinuteBurst(60, 3)
 	var p pace
 	allowed := ""
 	for s := range 10 {
@@ -140,7 +141,7 @@ func TestReturningClientsAreCountedWithinBounds(t *testing.T) {
 	}
 	c := &conn{g: w.Gateway}
 	for i := range 3 * returningMost {
-		c.client.addr = fmt.Sprint(i)
+		c.client.addr = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		w.returning.left(c)
 	}
 	if n := len(w.returning.recent) + len(w.returning.older); n > 2*returningMost {

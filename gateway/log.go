@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -56,20 +57,29 @@ func (g *Gateway) logSampled(level slog.Level, event, message string, attrs ...s
 }
 
 // security logs one security event.
-func (g *Gateway) security(event, addr, reason string, more ...slog.Attr) {
-	g.logSampled(slog.LevelWarn, event, "security", append([]slog.Attr{slog.String("addr", addr), slog.String("reason", reason)}, more...)...)
+func (g *Gateway) security(event string, addr netip.Addr, reason string, more ...slog.Attr) {
+	g.logSampled(slog.LevelWarn, event, "security", append([]slog.Attr{slog.Any("addr", addr), slog.String("reason", reason)}, more...)...)
 }
 
 // authFailed counts and logs a token that was refused, or that there was none.
-func (g *Gateway) authFailed(addr, reason string) {
+func (g *Gateway) authFailed(addr netip.Addr, reason string) {
 	g.metrics.authFailures.WithLabelValues(reason).Inc()
 	g.security("auth_failed", addr, reason)
+}
+
+// tokenRefused is authFailed for a token that was bad, of which an address may have only so
+// many a minute; not for one that could not be judged.
+func (g *Gateway) tokenRefused(addr netip.Addr, reason string) {
+	g.authFailed(addr, reason)
+	if at := site(addr); reason != reasonUnavailable {
+		g.addresses.failed(at, g.opts().failures(at), g.now())
+	}
 }
 
 // logEnd writes the one line of a connection's end. Of connections that nobody was let in by,
 // which cost a stranger nothing, only a sample.
 func (c *conn) logEnd(why *ending, age time.Duration) {
-	attrs := []slog.Attr{slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.String("addr", c.client.addr),
+	attrs := []slog.Attr{slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.Any("addr", c.client.addr),
 		slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds())}
 	if c.session.Load() == nil {
 		c.g.logSampled(slog.LevelInfo, "connection_refused", "connection refused", attrs...)

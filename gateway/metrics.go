@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ type metrics struct {
 	endings          *prometheus.CounterVec
 	clientMessages   *prometheus.CounterVec
 	controls         *prometheus.CounterVec
+	limits           *prometheus.CounterVec
 	deliveries       prometheus.Counter
 	drops            *prometheus.CounterVec
 	shed             prometheus.Counter // drops{reason="overload"}
@@ -61,13 +63,18 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.shed = m.drops.WithLabelValues("overload")
 	m.dropSlow = m.drops.WithLabelValues("slow_consumer")
 	m.dropClosing = m.drops.WithLabelValues("closing")
-	r.MustRegister(m.connections, prometheus.NewGaugeFunc(
+	m.limits = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "roomgate_limits_exceeded_total",
+		Help: "Limits that were exceeded; dry_run true: without consequence."}, []string{"limit", "dry_run"})
+	r.MustRegister(m.limits, m.connections, prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: "roomgate_outbox_bytes", Help: "Bytes that wait for clients to read."},
 		func() float64 { return float64(g.waiting.Load()) }))
 	return m
 }
 
-func (m *metrics) connect(result string)     { m.connects.WithLabelValues(result).Inc() }
+func (m *metrics) connect(result string) { m.connects.WithLabelValues(result).Inc() }
+func (m *metrics) exceeded(limit string, dry bool) {
+	m.limits.WithLabelValues(limit, strconv.FormatBool(dry)).Inc()
+}
 func (m *metrics) control(result string)     { m.controls.WithLabelValues(result).Inc() }
 func (m *metrics) clientMessage(kind string) { m.clientMessages.WithLabelValues(kind).Inc() }
 

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,8 +20,9 @@ type Options struct {
 	Reject    string   // close (default): a refused token is told by a close frame; status: by 401 or 403
 	Format    string   // of clients that ask for none: raw (default) or v1
 
-	Origins   []string // origins of pages that may connect: https://example.com, https://*.example.com; none: the page's host must be ours
-	AnyOrigin bool     // any page may connect, with its users' cookies. Insecure
+	Origins       []string // origins of pages that may connect: https://example.com, https://*.example.com; none: the page's host must be ours
+	RequireOrigin bool     // whoever sends no Origin, which is whoever is no browser, is refused
+	AnyOrigin     bool     // any page may connect, with its users' cookies. Insecure
 
 	PingInterval time.Duration // between two pings, 10 % more or less; 0: 30 s
 	PongTimeout  time.Duration // for a sign of life after a ping; less than PingInterval; 0: 10 s
@@ -27,6 +30,21 @@ type Options struct {
 	FrameTimeout time.Duration // for a begun message to be complete; 0: 10 s
 	Expiring     time.Duration // before a token's expiry, when the client is warned; 0: it is not
 	Leeway       time.Duration // after a token's expiry, until the connection is closed
+
+	TrustedProxies []netip.Prefix // whose headers about the client are believed; none: nobody's
+	ProxyHeader    string         // which: x-forwarded-for, forwarded, or auto (default): the first, and the second if there is none
+
+	// Of one address (IPv6: of its /64). n: for all addresses; 0: 1000 connections, 600
+	// handshakes and 60 refused tokens a minute for public addresses, and no limit for loopback
+	// and private ones, as which proxies that are not trusted appear; negative: no limit.
+	ConnectionsPerAddress  int
+	HandshakesPerAddress   int
+	FailedTokensPerAddress int
+
+	ConnectionsPerUser  int           // of one sub; 0: no limit
+	ConnectionAge       time.Duration // until a client is told to reconnect, 10 % more or less; 0: never
+	SubscribesPerMinute int           // of one client; 0: no limit but that of messages
+	DryRun              []string      // limits that are counted and logged but have no consequence: see the names in limits.go
 
 	Connections        int // in all; 0: no limit
 	RoomsPerConnection int // 0: 100
@@ -43,11 +61,40 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: none
 }
 
+// settings are checked options, and what is made of them once.
+type settings struct {
+	Options
+	origins      originSet
+	peers        peers
+	messageLimit paceLimit
+	joinLimit    paceLimit
+}
+
+// newSettings checks o. Errors name the option.
+func newSettings(o Options) (*settings, error) {
+	o = o.withDefaults()
+	if o.Rooms == nil || o.Tokens == nil {
+		return nil, errors.New("gateway: Rooms and Tokens must be set")
+	}
+	origins, err := newOriginSet(o.Origins, o.AnyOrigin, o.RequireOrigin)
+	if err != nil {
+		return nil, err
+	}
+	return &settings{
+		Options:      o,
+		origins:      origins,
+		peers:        peers{trusted: o.TrustedProxies, header: o.ProxyHeader},
+		messageLimit: perMinuteBurst(o.MessagesPerMinute, o.MessageBurst),
+		joinLimit:    perMinute(o.SubscribesPerMinute),
+	}, nil
+}
+
 // withDefaults returns o with its zero values replaced.
 func (o Options) withDefaults() Options {
 	if o.TokenFrom == nil {
 		o.TokenFrom = []string{tokenHeader, tokenSubprotocol, tokenQuery, tokenMessage}
 	}
+	o.ProxyHeader = cmp.Or(o.ProxyHeader, headerAuto)
 	o.Reject = cmp.Or(o.Reject, rejectClose)
 	o.Format = cmp.Or(o.Format, "raw")
 	o.PingInterval = cmp.Or(o.PingInterval, 30*time.Second)

@@ -9,7 +9,8 @@ import (
 // An originSet says which pages may connect, by the Origin header that browsers send and
 // pages cannot change (RFC 6455 section 10.2, RFC 6454).
 type originSet struct {
-	any      bool
+	any      bool            // no check but required
+	required bool            // a request without Origin is refused
 	exact    map[string]bool // scheme://host[:port], lower case
 	suffixes []wildOrigin    // of https://*.example.com
 }
@@ -18,8 +19,8 @@ type originSet struct {
 type wildOrigin struct{ scheme, suffix string }
 
 // newOriginSet reads patterns: an origin, or one whose host begins with "*.".
-func newOriginSet(patterns []string, any bool) (originSet, error) {
-	s := originSet{any: any, exact: make(map[string]bool)}
+func newOriginSet(patterns []string, any, required bool) (originSet, error) {
+	s := originSet{any: any, required: required, exact: make(map[string]bool)}
 	for _, p := range patterns {
 		p = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(p), "/"))
 		u, err := url.Parse(strings.Replace(p, "://*.", "://", 1))
@@ -39,7 +40,10 @@ func newOriginSet(patterns []string, any bool) (originSet, error) {
 // from a page, and carries no user's cookies by itself. With an empty list the page's host
 // must be the one that was asked for.
 func (s *originSet) allow(origin, host string) bool {
-	if s.any || origin == "" {
+	if origin == "" {
+		return !s.required
+	}
+	if s.any {
 		return true
 	}
 	origin = strings.ToLower(origin)

@@ -124,7 +124,7 @@ func (c *conn) readable() {
 	c.peeking = true
 	frame, err := c.br.Peek(pongLength)
 	c.peeking = false
-	if err == nil && c.br.Buffered() == pongLength && isEmptyPong(frame) && c.controls.allow(c.g.messageLimit, c.g.now()) {
+	if err == nil && c.br.Buffered() == pongLength && isEmptyPong(frame) && c.controls.allow(c.g.opts().messageLimit, c.g.now()) {
 		_, _ = c.br.Discard(pongLength) // it is buffered: cannot fail
 		c.frameDone()
 		if c.park() {
@@ -154,7 +154,7 @@ func (c *conn) control(head []byte) error {
 	if err != nil {
 		return err
 	}
-	if !c.controls.allow(c.g.messageLimit, c.g.now()) {
+	if !c.controls.allow(c.g.opts().messageLimit, c.g.now()) {
 		return c.refuseControl(header + n)
 	}
 	if op == opPing {
@@ -172,7 +172,7 @@ func (c *conn) control(head []byte) error {
 // refuseControl consumes a ping or pong over the rate without an answer. Who goes on is closed,
 // as with messages.
 func (c *conn) refuseControl(n int) error {
-	if !c.refusals.allow(c.g.messageLimit, c.g.now()) {
+	if !c.refusals.allow(c.g.opts().messageLimit, c.g.now()) {
 		c.end(endRateExceeded)
 	}
 	_, err := c.br.Discard(n) // buffered: cannot fail
@@ -192,6 +192,9 @@ func (c *conn) message() error {
 	*buf = data
 	if err != nil {
 		return err
+	}
+	if len(data) > c.g.opts().MessageBytes { // in a dry run, or with a limit lowered since
+		c.g.exceeded(limitBytes, c.client.addr)
 	}
 	if c.ended.Load() != nil {
 		return nil // closing: it is too late to ask for anything
@@ -229,6 +232,9 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 // client read the close frame before the socket goes.
 func (c *conn) settle(err error) {
 	e := endingOf(err)
+	if e.label == endTooBig.label {
+		c.g.exceeded(limitBytes, c.client.addr)
+	}
 	if e.label == endClient.label { // the library has answered; the answer may still wait
 		if c.ended.CompareAndSwap(nil, &e) && !c.out.idle() {
 			c.cutOffLater()

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/base64"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,6 +34,10 @@ func (h *httpRefusal) write(w http.ResponseWriter) {
 
 func badRequest(text string) *httpRefusal {
 	return &httpRefusal{http.StatusBadRequest, "bad_request", text}
+}
+
+func tooMany(result, text string) *httpRefusal {
+	return &httpRefusal{http.StatusTooManyRequests, result, text}
 }
 
 func unavailable(result, text string) *httpRefusal {
@@ -86,15 +89,6 @@ func headerValues(r *http.Request, header string) (values []string) {
 		}
 	}
 	return values
-}
-
-// peerAddr is the address of whoever connected to us, without its port.
-func peerAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // clip shortens what a client sent for a log.

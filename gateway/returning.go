@@ -64,6 +64,7 @@ func (c *conn) clientKey() uint64 {
 	h.SetSeed(c.g.seed)
 	_, _ = h.WriteString(c.subject()) // never fails
 	_ = h.WriteByte(0)
-	_, _ = h.WriteString(c.client.addr)
+	addr := c.client.addr.As16()
+	_, _ = h.Write(addr[:])
 	return h.Sum64()
 }

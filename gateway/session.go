@@ -12,9 +12,9 @@ import (
 
 // verify checks a token, which may take a fetch of keys.
 func (g *Gateway) verify(token string) (*auth.Grant, error) {
-	ctx, cancel := context.WithTimeout(g.ctx, g.opts.AuthTimeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.opts().AuthTimeout)
 	defer cancel()
-	return g.opts.Tokens.Verify(ctx, token)
+	return g.opts().Tokens.Verify(ctx, token)
 }
 
 // reasonOf is the metric label of a refused token.
@@ -59,6 +59,9 @@ func (c *conn) enter(grant *auth.Grant, rooms []string, ref ref) {
 	if c.g.returning.came(c) {
 		c.g.metrics.reconnecting.Inc()
 	}
+	if !c.countUser(grant.Subject) {
+		c.end(endTooManyOfUser)
+	}
 	if c.ended.Load() != nil {
 		return // drained or disconnected meanwhile: no work for nobody
 	}
@@ -81,6 +84,16 @@ func (c *conn) enter(grant *auth.Grant, rooms []string, ref ref) {
 	}
 }
 
+// countUser counts the connection among those of its user, and reports whether there is room.
+func (c *conn) countUser(sub string) bool {
+	if sub == "" {
+		return true // nobody in particular
+	}
+	c.counted = true
+	n, most := c.g.users.enter(sub), c.g.opts().ConnectionsPerUser
+	return most == 0 || n <= most || !c.g.exceeded(limitPerUser, c.client.addr, slog.String("sub", sub))
+}
+
 // begin gives the connection a session, the first or a refreshed one.
 func (c *conn) begin(grant *auth.Grant) {
 	c.session.Store(&session{grant: grant, exp: c.g.clock(grant.Expires)})
@@ -89,11 +102,11 @@ func (c *conn) begin(grant *auth.Grant) {
 
 // subscribeAll subscribes to all rooms, or to none and says why.
 func (g *Gateway) subscribeAll(rooms []string) error {
-	ctx, cancel := context.WithTimeout(g.ctx, g.opts.SubscribeTimeout)
+	ctx, cancel := context.WithTimeout(g.ctx, g.opts().SubscribeTimeout)
 	defer cancel()
 	done := make([]bool, len(rooms))
 	subscribe := func(i int) error {
-		err := g.opts.Rooms.Subscribe(ctx, rooms[i])
+		err := g.rooms.Subscribe(ctx, rooms[i])
 		done[i] = err == nil
 		return err
 	}
@@ -112,7 +125,7 @@ func (g *Gateway) subscribeAll(rooms []string) error {
 	}
 	for i, room := range rooms {
 		if done[i] {
-			g.opts.Rooms.Unsubscribe(room)
+			g.rooms.Unsubscribe(room)
 		}
 	}
 	return err
@@ -125,7 +138,7 @@ func (c *conn) hello(rooms []string, ref ref) []byte {
 	}
 	grant := c.session.Load().grant
 	return textFrame(helloFrame{Type: "hello", V: 1, Conn: c.name(), Sub: grant.Subject, Rooms: rooms,
-		Exp: grant.Expires.Unix(), Ping: int(c.g.opts.PingInterval.Seconds()), Ref: ref})
+		Exp: grant.Expires.Unix(), Ping: int(c.g.opts().PingInterval.Seconds()), Ref: ref})
 }
 
 // authenticate takes the token of an auth message: the first one, or a refresh.
@@ -134,15 +147,20 @@ func (c *conn) authenticate(req request) {
 		c.fail(req.ref, codeBadRequest, "token is missing")
 		return
 	}
+	at := site(c.client.addr)
+	if c.g.addresses.exhausted(at, c.g.opts().failures(at), c.g.now()) && c.g.exceeded(limitFailures, c.client.addr) {
+		c.end(endTooManyTokens)
+		return
+	}
 	grant, err := c.g.verify(req.token)
 	switch first := c.session.Load() == nil; {
 	case err != nil && !first && reasonOf(err) == reasonUnavailable:
 		c.fail(req.ref, codeUnavailable, endNoKeys.text)
 	case err != nil && first:
-		c.g.authFailed(c.client.addr, reasonOf(err))
+		c.g.tokenRefused(c.client.addr, reasonOf(err))
 		c.end(refusal(err))
 	case err != nil:
-		c.g.authFailed(c.client.addr, reasonOf(err))
+		c.g.tokenRefused(c.client.addr, reasonOf(err))
 		c.fail(req.ref, codeUnauthorized, err.Error())
 	case first:
 		c.enterAsked(grant, req.ref)
@@ -161,7 +179,7 @@ func (c *conn) enterAsked(grant *auth.Grant, ref ref) {
 	case !ok:
 		c.g.authFailed(c.client.addr, "room")
 		c.end(endRoomForbidden.because("the token does not allow room " + refused))
-	case len(rooms) > c.g.opts.RoomsPerConnection:
+	case len(rooms) > c.g.opts().RoomsPerConnection && c.g.exceeded(limitRooms, c.client.addr):
 		c.end(endBadRequest.because(tooManyRooms))
 	default:
 		c.enter(grant, rooms, ref)

@@ -20,8 +20,15 @@ type socket struct {
 	raw bool
 }
 
+// A tcpCarrier is a net.Conn that adds nothing to a TCP connection but knowledge, such as of
+// the address that a PROXY header names: bytes may be read and written past it.
+type tcpCarrier interface{ TCP() *net.TCPConn }
+
 // newSocket takes over nc.
 func newSocket(nc net.Conn) socket {
+	if carrier, ok := nc.(tcpCarrier); ok {
+		nc = carrier.TCP()
+	}
 	s := socket{Conn: nc, fd: -1}
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		s.fd, s.raw = rawDescriptor(tcp)

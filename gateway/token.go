@@ -26,7 +26,7 @@ func offeredProtocols(r *http.Request) []string {
 	return headerValues(r, "Sec-WebSocket-Protocol")
 }
 
-func (g *Gateway) tokenFrom(place string) bool { return slices.Contains(g.opts.TokenFrom, place) }
+func (g *Gateway) tokenFrom(place string) bool { return slices.Contains(g.opts().TokenFrom, place) }
 
 // tokenOf returns the token of a request; empty if there is none. Two different ones are an
 // error: which of them a proxy or a log has seen and which we take must not be a riddle.
@@ -50,7 +50,7 @@ func (g *Gateway) tokenOf(r *http.Request) (string, error) {
 		found = append(found, r.URL.Query()["token"]...)
 	}
 	if g.tokenFrom(tokenCookie) {
-		for _, c := range r.CookiesNamed(g.opts.Cookie) {
+		for _, c := range r.CookiesNamed(g.opts().Cookie) {
 			found = append(found, c.Value)
 		}
 	}

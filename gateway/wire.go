@@ -27,7 +27,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	if c.begun && !c.deadline {
 		c.deadline = true
-		if err := c.out.sock.SetReadDeadline(time.Now().Add(c.g.opts.FrameTimeout)); err != nil {
+		if err := c.out.sock.SetReadDeadline(time.Now().Add(c.g.opts().FrameTimeout)); err != nil {
 			return 0, err
 		}
 	}

@@ -48,7 +48,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 func newWorldOn(t testing.TB, ln net.Listener, change func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, rooms: &testRooms{subscribed: map[string]int{}}, logs: &logBuffer{}, url: "ws://gateway/ws"}
-	tokens, err := auth.New(auth.Options{Secrets: [][]byte{testSecret}, Leeway: time.Second})
+	tokens, err := auth.New(auth.Options{Issuers: []auth.Issuer{{Secrets: [][]byte{testSecret}, Leeway: time.Second}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,13 @@ type paceLimit struct {
 	burst    int           // events allowed at once
 }
 
-// perMinute returns the limit of n events a minute, burst of them at once. n of 0 allows everything.
-func perMinute(n, burst int) paceLimit {
-	if n == 0 {
+// perMinute returns the limit of n events a minute, all of them at once if need be. n of 0
+// allows everything.
+func perMinute(n int) paceLimit { return perMinuteBurst(n, n) }
+
+// perMinuteBurst is perMinute with burst events at once.
+func perMinuteBurst(n, burst int) paceLimit {
+	if n <= 0 {
 		return paceLimit{}
 	}
 	return paceLimit{interval: time.Minute / time.Duration(n), burst: max(burst, 1)}

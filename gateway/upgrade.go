@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"bufio"
+	crand "crypto/rand"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/coder/websocket"
+)
+
+// upgrade answers 101 and takes the connection over from net/http.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, o *offer, who client) (*conn, error) {
+	c := &conn{g: g, id: newID(), format: o.format, client: who}
+	c.asked = o.asked
+	c.lastLife.Store(who.start)
+	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, c: c}, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{o.proto},
+		InsecureSkipVerify: true, // the origin was checked before; the library's rule is another
+	})
+	if err != nil {
+		return nil, err
+	}
+	ws.SetReadLimit(int64(g.opts().readLimit()))
+	c.ws = ws
+	return c, nil
+}
+
+// newID draws a connection's id. It is no secret, but hard to guess.
+func newID() uint64 {
+	var b [8]byte
+	_, _ = crand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// open begins the life of an upgraded connection, in its goroutine.
+func (c *conn) open(o *offer) {
+	defer c.guard()
+	c.g.remember(c)
+	switch {
+	case o.ending != nil:
+		c.end(*o.ending)
+	case o.grant != nil:
+		c.enter(o.grant, o.rooms, nil)
+	}
+	c.attendTo()
+}
+
+// A hijacker gives the WebSocket library a connection of ours, with buffers of the size that
+// control frames need. The library as documented keeps net/http's, 4 KB each.
+type hijacker struct {
+	http.ResponseWriter
+	c *conn
+}
+
+// Sizes in bytes. A client's control frame has at most 2 + 4 + 125 and is peeked at whole; a
+// server's at most 2 + 125 and must fit, so that it is written at once.
+const (
+	readBuffer  = 256
+	writeBuffer = 128
+)
+
+// Hijack takes the connection over from net/http, with what it has read beyond the request.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := h.c
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n) // buffered: cannot fail
+		c.early = slices.Clone(early)
+	}
+	c.out.limit, c.out.total, c.out.active, c.out.sock = c.g.opts().OutboxBytes, &c.g.waiting, &c.g.active, newSocket(nc)
+	w := (*wire)(c)
+	c.br = bufio.NewReaderSize(w, readBuffer)
+	return w, bufio.NewReadWriter(c.br, bufio.NewWriterSize(w, writeBuffer)), nil
+}
