@@ -10,21 +10,14 @@ import (
 	"strings"
 )
 
-const (
-	minSecretBytes = 32 // for the shortest hash, RFC 7518 §3.2
-	generateSecret = "openssl rand -base64 48"
-)
-
-// hashBytes is the size of an algorithm's hash, and so the least that its secret may have (RFC 7518 §3.2).
-var hashBytes = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
-
 // check notes what is wrong with values that could be read: what the table cannot say, and what does not go together.
 func (l *loader) check(c *Config) {
 	l.checkHTTP(c)
-	l.checkSecrets(c)
+	l.checkIssuers(c)
 	l.checkAuth(c)
 	l.checkRooms(c)
 	l.checkRedis(c)
+	l.checkControl(c)
 }
 
 func (l *loader) checkHTTP(c *Config) {
@@ -77,32 +70,19 @@ func originProblem(origin string) string {
 	return ""
 }
 
-func (l *loader) checkSecrets(c *Config) {
-	if len(c.Auth.Secrets) == 0 {
-		l.fail("auth.secret", "is required: set JWT_SECRET, or auth.secret_file, to what signs your tokens; "+
-			"a new one: %s", generateSecret)
-	}
-	least := minSecretBytes // for the shortest algorithm that is on
-	if len(c.Auth.Algorithms) > 0 {
-		least = hashBytes[slices.MinFunc(c.Auth.Algorithms, func(a, b string) int { return hashBytes[a] - hashBytes[b] })]
-	}
-	for i, secret := range c.Auth.Secrets {
-		if len(secret) < least {
-			l.fail("auth.secret", "secret %d of %d has %d bytes, and needs %d for the shortest of auth.algorithms: %s",
-				i+1, len(c.Auth.Secrets), len(secret), least, generateSecret)
-		}
-	}
-}
-
 func (l *loader) checkAuth(c *Config) {
-	if len(c.Auth.Algorithms) == 0 {
-		l.fail("auth.algorithms", "is empty: no token could be verified")
-	}
 	if len(c.Auth.TokenFrom) == 0 {
 		l.fail("auth.token_from", "is empty: no token could be read")
 	}
+	fetched := func(issuer Issuer) bool { return issuer.JWKSURL != "" || issuer.Discovery }
+	if c.Auth.CAFile != "" && len(c.Auth.Issuers) > 0 && !slices.ContainsFunc(c.Auth.Issuers, fetched) {
+		l.fail("auth.ca_file", "is not read: no key is fetched, by jwks_url or discovery")
+	}
 	l.checkClaim("auth.rooms_claim", c.Auth.RoomsClaim)
 	l.checkClaim("auth.publish_claim", c.Auth.PublishClaim)
+	if p := c.Auth.RevokedPrefix; p == "" || !isName(p) {
+		l.fail("auth.revoked_prefix", "%q is not 1 to "+nameNoun, p)
+	}
 
 	fromCookie := slices.Contains(c.Auth.TokenFrom, "cookie")
 	switch {
@@ -138,12 +118,32 @@ func (l *loader) checkRedis(c *Config) {
 	case !isDatabase(u.Path):
 		l.fail("redis.url", "the path after its host must be the number of a database, such as /0")
 	}
-	if p := c.Redis.ChannelPrefix; len(p) > 64 || strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		l.fail("redis.channel_prefix", "%q is not at most 64 bytes of printable ASCII without spaces", p)
+	if p := c.Redis.ChannelPrefix; !isName(p) {
+		l.fail("redis.channel_prefix", "%q is not at most "+nameNoun, p)
 	}
 	if c.Redis.CanaryTimeout <= c.Redis.CanaryInterval {
 		l.fail("redis.canary_timeout", "%v is not more than redis.canary_interval, %v", c.Redis.CanaryTimeout, c.Redis.CanaryInterval)
 	}
+}
+
+// checkControl sees to it that no room is the control channel: whoever may publish to a room would be obeyed.
+func (l *loader) checkControl(c *Config) {
+	channel, prefix := c.Control.Channel, c.Redis.ChannelPrefix
+	switch {
+	case channel == "" || !isName(channel):
+		l.fail("control.channel", "%q is not 1 to "+nameNoun, channel)
+	case c.Control.Enabled && prefix == "":
+		l.fail("control.channel", "with an empty redis.channel_prefix a room may have any name, and so this one: set a prefix")
+	case c.Control.Enabled && strings.HasPrefix(channel, prefix):
+		l.fail("control.channel", "%q begins with redis.channel_prefix, %q, and so could be a room's: choose another name", channel, prefix)
+	}
+}
+
+const nameNoun = "64 bytes of printable ASCII without spaces"
+
+// isName reports whether s may be, or begin, the name of a channel or a key.
+func isName(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // isDatabase reports whether the path of a Redis URL is the number of a database, or nothing.

@@ -101,7 +101,7 @@ func TestSecretMustBeAsLongAsTheShortestHash(t *testing.T) {
 
 func TestAuthIsChecked(t *testing.T) {
 	checkRefusals(t, []refusal{
-		{"", "--auth.algorithms=RS256", `"RS256" is not one of HS256, HS384, HS512`},
+		{"", "--auth.algorithms=HS1", `"HS1" is not one of HS256, HS384, HS512, RS256`},
 		{"", "--auth.algorithms=none", `"none" is not one of`},
 		{"auth: {algorithms: []}", "", "no token could be verified"},
 		{"", "--auth.token_from=header,body", `"body" is not one of`},
@@ -109,6 +109,10 @@ func TestAuthIsChecked(t *testing.T) {
 		{"", "--auth.reject=drop", "is not one of close, status"},
 		{"", "--auth.rooms_claim=", "is not a claim's name"},
 		{"", "--auth.publish_claim=a..b", "is not a claim's name"},
+		{"", "--auth.revoked_prefix=", "is not 1 to 64 bytes"},
+		{"", "--auth.revoked_prefix=a b", "without spaces"},
+		{"", "--auth.jwks_stale=9m", "9m is less than 10m"},
+		{"", "--auth.ca_file=/ca.pem", "no key is fetched"},
 	})
 }
 
@@ -152,6 +156,22 @@ func TestRedisIsChecked(t *testing.T) {
 		{"redis: {channel_prefix: 'a b'}", "", "without spaces"},
 		{"redis: {channel_prefix: é}", "", "printable ASCII"},
 		{"redis: {channel_prefix: " + strings.Repeat("a", 65) + "}", "", "at most 64 bytes"},
+	})
+}
+
+func TestControlIsNoRoom(t *testing.T) {
+	mustLoad(t, "", "--control.enabled")
+	mustLoad(t, "redis: {channel_prefix: 'roomgate:'}") // not enabled
+	mustLoad(t, "redis: {channel_prefix: ''}")
+	mustLoad(t, "", "--control.enabled", "--control.channel=room", "--redis.channel_prefix=room:")
+	checkRefusals(t, []refusal{
+		{"control: {enabled: true, channel: 'room:x'}", "", `"room:x" begins with redis.channel_prefix, "room:"`},
+		{"control: {enabled: true, channel: 'room:'}", "", "could be a room's"},
+		{"redis: {channel_prefix: 'roomgate:'}", "--control.enabled", "control.channel (default)"},
+		{"redis: {channel_prefix: ''}", "--control.enabled", "a room may have any name"},
+		{"", "--control.channel=", "is not 1 to 64 bytes"},
+		{"", "--control.channel=a b", "without spaces"},
+		{"", "--control.channel=" + strings.Repeat("a", 65), "is not 1 to 64 bytes"},
 	})
 }
 

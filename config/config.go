@@ -3,7 +3,6 @@
 package config
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -31,11 +30,23 @@ type Config struct {
 	} `mapstructure:"admin"`
 
 	Auth struct {
-		Secrets      []Secret      `mapstructure:"secret"`     // at least one, each of 32 bytes or more
-		Algorithms   []string      `mapstructure:"algorithms"` // at least one
-		Issuer       string        `mapstructure:"issuer"`     // empty: any
-		Audience     []string      `mapstructure:"audience"`   // empty: any
-		Leeway       time.Duration `mapstructure:"leeway"`
+		// The short form of a single issuer, of which Load makes the one entry of Issuers; at its defaults where Issuers were given.
+		Secrets             []Secret      `mapstructure:"secret"`
+		JWKSURL             string        `mapstructure:"jwks_url"`
+		Discovery           bool          `mapstructure:"discovery"`
+		Issuer              string        `mapstructure:"issuer"`
+		Audience            []string      `mapstructure:"audience"`
+		InsecureAnyAudience bool          `mapstructure:"insecure_any_audience"`
+		Algorithms          []string      `mapstructure:"algorithms"` // as in the one entry: those that go with its keys, if none were given
+		Leeway              time.Duration `mapstructure:"leeway"`
+
+		Issuers       []Issuer      `mapstructure:"issuers"` // at least one, unless Source.Only leaves auth out
+		InsecureHTTP  bool          `mapstructure:"insecure_http"`
+		CAFile        string        `mapstructure:"ca_file"` // empty: the system's authorities only
+		JWKSStale     time.Duration `mapstructure:"jwks_stale"`
+		Revoked       bool          `mapstructure:"revoked"`
+		RevokedPrefix string        `mapstructure:"revoked_prefix"` // not empty
+
 		RoomsClaim   string        `mapstructure:"rooms_claim"`   // a dotted path
 		PublishClaim string        `mapstructure:"publish_claim"` // a dotted path
 		TokenFrom    []string      `mapstructure:"token_from"`    // at least one
@@ -63,6 +74,11 @@ type Config struct {
 		Timeout        time.Duration `mapstructure:"timeout"`
 	} `mapstructure:"redis"`
 
+	Control struct {
+		Enabled bool   `mapstructure:"enabled"`
+		Channel string `mapstructure:"channel"` // not empty; if Enabled, not under Redis.ChannelPrefix
+	} `mapstructure:"control"`
+
 	Limits struct {
 		Connections        int           `mapstructure:"connections"` // 0: as many as the open-files limit permits
 		RoomsPerConnection int           `mapstructure:"rooms_per_connection"`
@@ -89,18 +105,14 @@ type Config struct {
 	} `mapstructure:"log"`
 }
 
-// Warnings says, a sentence each, what is allowed but better changed. It shows no secret.
-func (c *Config) Warnings() []string {
-	var warnings []string
-	for i, secret := range c.Auth.Secrets {
-		if len(secret) < hashBytes["HS512"] {
-			warnings = append(warnings, fmt.Sprintf(
-				"auth.secret: secret %d of %d has %d bytes; a random one of 64 is stronger and serves every algorithm: %s",
-				i+1, len(c.Auth.Secrets), len(secret), generateSecret))
-		}
-	}
-	if c.HTTP.InsecureAnyOrigin {
-		warnings = append(warnings, "http.insecure_any_origin: any web page may connect; list yours in http.allowed_origins instead")
-	}
-	return warnings
+// An Issuer is whose tokens are believed, and how. It has exactly one of Secrets, JWKSURL and Discovery.
+type Issuer struct {
+	Issuer              string        `mapstructure:"issuer"`   // empty: any; never with Discovery, nor beside other issuers
+	Audience            []string      `mapstructure:"audience"` // empty: any; without Secrets only if InsecureAnyAudience
+	Secrets             []Secret      `mapstructure:"secret"`   // each of 32 bytes or more
+	JWKSURL             string        `mapstructure:"jwks_url"` // https, unless Auth.InsecureHTTP
+	Discovery           bool          `mapstructure:"discovery"`
+	Algorithms          []string      `mapstructure:"algorithms"` // at least one: HS… with Secrets, and no HS… otherwise
+	Leeway              time.Duration `mapstructure:"leeway"`     // 0: none
+	InsecureAnyAudience bool          `mapstructure:"insecure_any_audience"`
 }

@@ -67,6 +67,9 @@ func TestSecretAloneIsEnough(t *testing.T) {
 	if got, want := c.Limits.MessageBytes, 100<<10; got != want {
 		t.Errorf("limits.message_bytes is %d, want %d", got, want)
 	}
+	if got, want := len(c.Auth.Issuers), 1; got != want {
+		t.Errorf("there are %d issuers, want %d", got, want)
+	}
 	if got := c.Warnings(); len(got) > 0 {
 		t.Errorf("defaults give warnings: %q", got)
 	}
@@ -138,6 +141,7 @@ func TestEachKindIsReadFromFileAndText(t *testing.T) {
 	want := mustLoad(t, "")
 	want.HTTP.InsecureAnyOrigin = true
 	want.Auth.Audience = []string{"x", "y"}
+	want.Auth.Issuers[0].Audience = want.Auth.Audience
 	want.Auth.Expiring = 0
 	want.Rooms.Auto = templates
 	want.Redis.Password = "p"

@@ -21,6 +21,7 @@ const (
 	secret   kind = "secret"   // Secret
 	secrets  kind = "secrets"  // []Secret; as a string, one a line
 	address  kind = "url"      // URL
+	issuers  kind = "issuers"  // []Issuer; in the file only
 )
 
 // noun completes "x is not …" in an error.
@@ -40,6 +41,8 @@ func (k kind) noun() string {
 		return "a list, or a string with spaces between"
 	case secrets:
 		return "a string or a list of strings (quotes make it one)"
+	case issuers:
+		return "a list of issuers, such as [" + exampleIssuer + "]"
 	default:
 		return "a string (quotes make it one)"
 	}
@@ -47,6 +50,9 @@ func (k kind) noun() string {
 
 // hidden reports whether a value of this kind must not be shown, and so has a twin <key>_file.
 func (k kind) hidden() bool { return k == secret || k == secrets || k == address }
+
+// fileOnly reports whether a value of this kind is too deep for a flag or a variable.
+func (k kind) fileOnly() bool { return k == issuers }
 
 // separator stands between the items of a list that is written as a string; empty for what is no list.
 func (k kind) separator() string {
@@ -113,6 +119,8 @@ func (k kind) parse(s string) (value any, ok bool) {
 		value = filled(strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n"))
 	case address:
 		value = URL(trimNewline(s))
+	case issuers:
+		return []Issuer(nil), s == ""
 	default:
 		value = s
 	}

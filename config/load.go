@@ -38,6 +38,7 @@ func Load(src Source) (*Config, error) {
 		flags: src.Flags,
 		env:   environment(src.Environ),
 		from:  map[string]string{},
+		given: map[string]any{},
 		bad:   map[string]bool{},
 	}
 	l.path = cmp.Or(src.File, l.env[envConfig])
@@ -47,20 +48,9 @@ func Load(src Source) (*Config, error) {
 	}
 	l.checkFile()
 
-	// Every value enters viper in the Go type of its field, so that its lax conversions have nothing to do.
-	v := viper.New()
-	for _, s := range settings {
-		if s.twinOf != "" {
-			continue
-		}
-		v.SetDefault(s.key, s.initial())
-		if value, ok := l.value(s); ok {
-			v.Set(s.key, value)
-		}
-	}
 	c := new(Config)
-	if err := v.UnmarshalExact(c); err != nil {
-		return nil, fmt.Errorf("the table of settings and Config differ: %w", err)
+	if err := l.fill(c, "", settings, l.lookup); err != nil {
+		return nil, err
 	}
 	if c.Admin.Addr == "off" {
 		c.Admin.Addr = ""
@@ -80,9 +70,35 @@ type loader struct {
 	path  string       // of the file; empty: none
 	file  *viper.Viper // what the file holds, and no defaults
 
-	from map[string]string // key: where its value came from; absent: the default
-	bad  map[string]bool   // key: it has an error already, so another would be noise
-	errs []error
+	from  map[string]string // key: where its value came from; absent: the default
+	given map[string]any    // key: its value, decoded; absent: the default
+	bad   map[string]bool   // key: it has an error already, so another would be noise
+	errs  []error
+}
+
+// A lookup finds the value of a setting in the source that wins; false: in none.
+type lookup func(setting) (raw any, ok bool)
+
+// fill sets the fields of dst, a pointer to a struct, to what find has for rows, or their defaults. In dst the fields
+// have the names of rows without at. What is wrong with a value is noted; the error is about rows and dst.
+func (l *loader) fill(dst any, at string, rows []setting, find lookup) error {
+	// Every value enters viper in the Go type of its field, so that its lax conversions have nothing to do.
+	v := viper.New()
+	for _, s := range rows {
+		if s.twinOf != "" {
+			continue
+		}
+		name := strings.TrimPrefix(s.key, at)
+		v.SetDefault(name, s.initial())
+		if value, ok := l.value(s, find); ok {
+			l.given[s.key] = value
+			v.Set(name, value)
+		}
+	}
+	if err := v.UnmarshalExact(dst); err != nil {
+		return fmt.Errorf("the table of settings and %T differ: %w", dst, err)
+	}
+	return nil
 }
 
 // fail notes what is wrong with the value of key.
@@ -94,15 +110,20 @@ func (l *loader) fail(key, format string, args ...any) {
 }
 
 // value returns what s is set to; false if it is not set, or wrongly.
-func (l *loader) value(s setting) (value any, ok bool) {
-	raw, ok := l.lookup(s)
+func (l *loader) value(s setting, find lookup) (value any, ok bool) {
+	raw, ok := find(s)
 	if s.kind.hidden() {
-		raw, ok = l.withTwin(s, raw, ok)
+		raw, ok = l.withTwin(s, find, raw, ok)
 	}
 	if !ok || l.bad[s.key] {
 		return nil, false
 	}
-	value, err := s.decode(raw)
+	var err error
+	if s.kind == issuers {
+		value, err = l.entries(s, raw)
+	} else {
+		value, err = s.decode(raw)
+	}
 	if err != nil {
 		l.fail(s.key, "%w", err)
 		l.bad[s.key] = true
@@ -111,7 +132,7 @@ func (l *loader) value(s setting) (value any, ok bool) {
 	return value, true
 }
 
-// lookup finds s in the source that wins.
+// lookup finds s among flags, environment and file.
 func (l *loader) lookup(s setting) (raw any, ok bool) {
 	if l.flags != nil {
 		if flag := l.flags.Lookup(s.key); flag != nil && flag.Changed {
@@ -119,7 +140,7 @@ func (l *loader) lookup(s setting) (raw any, ok bool) {
 			return flag.Value.String(), true
 		}
 	}
-	if text := l.env[s.env()]; text != "" {
+	if text := l.env[s.env()]; text != "" && !s.kind.fileOnly() {
 		l.from[s.key] = "environment " + s.env()
 		return text, true
 	}
@@ -143,10 +164,10 @@ func (l *loader) lookup(s setting) (raw any, ok bool) {
 }
 
 // withTwin reads the secret s from the file that its twin names, if it does. An empty secret or path counts as not set.
-func (l *loader) withTwin(s setting, raw any, ok bool) (any, bool) {
+func (l *loader) withTwin(s setting, find lookup, raw any, ok bool) (any, bool) {
 	ok = ok && raw != ""
 	twin := s.twin()
-	path, named := l.lookup(twin)
+	path, named := find(twin)
 	if !named || path == "" {
 		return raw, ok
 	}

@@ -14,10 +14,19 @@ var page string
 func Markdown() string {
 	var b strings.Builder
 	tmpl := template.Must(template.New("page").Parse(page))
-	if err := tmpl.Execute(&b, sections()); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"Sections": sections(), "Issuer": issuerNames()}); err != nil {
 		panic(err) // the template is part of the program
 	}
 	return b.String()
+}
+
+// issuerNames are the settings of an entry of auth.issuers.
+func issuerNames() string {
+	var names []string
+	for _, s := range withTwins(perIssuer("")) {
+		names = append(names, "`"+s.key+"`")
+	}
+	return strings.Join(names, ", ")
 }
 
 type section struct {
@@ -40,6 +49,9 @@ func sections() []section {
 
 func (s setting) row() string {
 	name := "`" + s.env() + "`"
+	if s.kind.fileOnly() {
+		name = "none"
+	}
 	if s.alias != "" {
 		name += " or `" + s.alias + "`"
 	}

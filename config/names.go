@@ -31,7 +31,12 @@ var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TC
 func (l *loader) checkEnvironment() {
 	known := []string{envConfig}
 	sections := map[string]string{} // its name: the first of its settings
+	inFile := map[string]string{}   // the name that a setting would have if it could be in a variable: its key
 	for _, s := range settings {
+		if s.kind.fileOnly() {
+			inFile[s.env()] = s.key
+			continue
+		}
 		known = append(known, s.env())
 		if name := envPrefix + strings.ToUpper(s.section()); sections[name] == "" {
 			sections[name] = s.env()
@@ -41,13 +46,15 @@ func (l *loader) checkEnvironment() {
 	for _, name := range slices.Sorted(maps.Keys(l.env)) {
 		switch {
 		case !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name):
+		case inFile[name] != "":
+			l.errs = append(l.errs, fmt.Errorf("environment %s: %s can be in the file only", name, inFile[name]))
 		case serviceLink.MatchString(name), strings.HasSuffix(name, "_PORT") && strings.Contains(l.env[name], "://"):
 			links = append(links, name)
 		case sections[name] != "":
 			l.errs = append(l.errs, fmt.Errorf("environment %s: is a section, not a setting: set its settings, such as %s",
 				name, sections[name]))
 		default:
-			l.errs = append(l.errs, fmt.Errorf("environment %s: no such setting%s", name, didYouMean(name, known)))
+			l.errs = append(l.errs, fmt.Errorf("environment %s: no such setting%s", name, didYouMean(name, known, "; --help lists all")))
 		}
 	}
 	if len(links) > 0 {
@@ -101,16 +108,16 @@ func (l *loader) checkFile() {
 		case sections[key]:
 			l.errs = append(l.errs, fmt.Errorf("%s (file %s): is a section: put its settings below it, indented", key, l.path))
 		default:
-			l.errs = append(l.errs, fmt.Errorf("%s (file %s): no such setting%s", key, l.path, didYouMean(key, known)))
+			l.errs = append(l.errs, fmt.Errorf("%s (file %s): no such setting%s", key, l.path, didYouMean(key, known, "; --help lists all")))
 		}
 	}
 }
 
-// didYouMean completes an error with the name that is nearest, if one is near.
-func didYouMean(name string, known []string) string {
+// didYouMean completes an error with the name that is nearest, if one is near, and else with otherwise.
+func didYouMean(name string, known []string, otherwise string) string {
 	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
 	if distance(name, nearest) > max(2, len(name)/3) {
-		return "; --help lists all"
+		return otherwise
 	}
 	return ": did you mean " + nearest + "?"
 }

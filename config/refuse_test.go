@@ -12,10 +12,16 @@ type refusal struct {
 	want  string
 }
 
+// checkRefusals loads each, with a good secret beside it.
 func checkRefusals(t *testing.T, refusals []refusal) {
 	t.Helper()
+	checkRefusalsWith(t, refusals, signed)
+}
+
+func checkRefusalsWith(t *testing.T, refusals []refusal, also ...string) {
+	t.Helper()
 	for _, r := range refusals {
-		_, err := load(t, r.yaml, r.given, signed)
+		_, err := load(t, r.yaml, append([]string{r.given}, also...)...)
 		switch {
 		case err == nil:
 			t.Errorf("%s%s: not refused, want %q", r.yaml, r.given, r.want)

@@ -19,7 +19,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	for _, value := range []any{c, *c, c.Auth, c.Auth.Secrets, c.Auth.Secrets[0], &c.Redis.Password, c.Redis, c.Redis.URL} {
+	for _, value := range []any{c, *c, c.Auth, c.Auth.Secrets, c.Auth.Secrets[0], c.Auth.Issuers, c.Auth.Issuers[0], &c.Redis.Password, c.Redis, c.Redis.URL} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "% x", "%10s"} {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
@@ -97,20 +97,28 @@ func TestEachSecretHasATwin(t *testing.T) {
 func TestErrorsShowNoSecret(t *testing.T) {
 	const canary = "hunter2"
 	for name, given := range map[string][]string{
-		"short":              {"", "JWT_SECRET=" + canary},
-		"short, in a file":   {"auth: {secret: [" + canary + "]}"},
-		"in a mapping":       {"auth: {secret: {a: " + canary + "}}"},
-		"in a nested list":   {"auth: {secret: [[" + canary + "]]}"},
-		"taken for an alias": {"auth: {secret: *" + canary + "}"},
-		"taken for a tag":    {"auth:\n  secret: !!int " + canary + "\n"},
-		"no YAML":            {canary},
-		"colon":              {"auth:\n  secret: " + canary + ": x\n"},
-		"both":               {"auth: {secret: " + canary + ", secret_file: /dev/null}"},
-		"scheme":             {"", "REDIS_URL=http://u:" + canary + "@host"},
-		"database":           {"", "REDIS_URL=redis://u:" + canary + "@host/x"},
-		"port":               {"", "REDIS_URL=redis://u@host:" + canary},
-		"percent":            {"", "REDIS_URL=redis://:%" + canary + "@host"},
-		"number sign":        {"", "REDIS_URL=redis://:1#" + canary + "@host"},
+		"short":               {"", "JWT_SECRET=" + canary},
+		"short, in a file":    {"auth: {secret: [" + canary + "]}"},
+		"in a mapping":        {"auth: {secret: {a: " + canary + "}}"},
+		"in a nested list":    {"auth: {secret: [[" + canary + "]]}"},
+		"taken for an alias":  {"auth: {secret: *" + canary + "}"},
+		"in an issuer":        {"auth: {issuers: [{secret: " + canary + "}]}"},
+		"a list in an issuer": {"auth: {issuers: [{secret: [" + canary + "]}]}"},
+		"nested in an issuer": {"auth: {issuers: [{secret: [[" + canary + "]]}]}"},
+		"as an issuer":        {"auth: {issuers: [" + canary + "]}"},
+		"as issuers":          {"auth: {issuers: " + canary + "}"},
+		"both in an issuer":   {"auth: {issuers: [{secret: " + canary + ", secret_file: /dev/null}]}"},
+		"user of a JWKS":      {"", "ROOMGATE_AUTH_JWKS_URL=https://u:" + canary + "@host"},
+		"port of a JWKS":      {"", "ROOMGATE_AUTH_JWKS_URL=https://u@host:" + canary},
+		"taken for a tag":     {"auth:\n  secret: !!int " + canary + "\n"},
+		"no YAML":             {canary},
+		"colon":               {"auth:\n  secret: " + canary + ": x\n"},
+		"both":                {"auth: {secret: " + canary + ", secret_file: /dev/null}"},
+		"scheme":              {"", "REDIS_URL=http://u:" + canary + "@host"},
+		"database":            {"", "REDIS_URL=redis://u:" + canary + "@host/x"},
+		"port":                {"", "REDIS_URL=redis://u@host:" + canary},
+		"percent":             {"", "REDIS_URL=redis://:%" + canary + "@host"},
+		"number sign":         {"", "REDIS_URL=redis://:1#" + canary + "@host"},
 	} {
 		_, err := load(t, given[0], given[1:]...)
 		if err == nil {

@@ -30,6 +30,8 @@ type setting struct {
 	convert func(string) (string, error) // from what the alias holds; nil: as it is
 
 	twinOf string // of a <key>_file: the secret that the file holds
+
+	perIssuer bool // each entry of auth.issuers has it; of a single issuer, it is in the section itself
 }
 
 // section is the part of the key before the dot.
@@ -52,16 +54,18 @@ func (s setting) twin() setting {
 }
 
 // settings is the table, and after each secret its twin.
-var settings = func() []setting {
+var settings = withTwins(table)
+
+func withTwins(rows []setting) []setting {
 	var all []setting
-	for _, s := range table {
+	for _, s := range rows {
 		all = append(all, s)
 		if s.kind.hidden() {
 			all = append(all, s.twin())
 		}
 	}
 	return all
-}()
+}
 
 // initial is the default, in the kind's Go type.
 func (s setting) initial() any {
@@ -137,10 +141,13 @@ func show(raw any) string {
 	return fmt.Sprint(raw)
 }
 
-// AddFlags defines a flag for each setting, and one for each secret's file. They are read by Load: setting one never fails,
+// AddFlags defines a flag for each setting but auth.issuers, and one for each secret's file. They are read by Load: setting one never fails,
 // so that Load can tell all errors at once.
 func AddFlags(fs *pflag.FlagSet) {
 	for _, s := range settings {
+		if s.kind.fileOnly() {
+			continue
+		}
 		usage := s.help
 		if len(s.choices) > 0 {
 			usage += ": " + strings.Join(s.choices, ", ")

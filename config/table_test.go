@@ -31,16 +31,21 @@ func TestDocumentIsInSync(t *testing.T) {
 	}
 }
 
-func TestExampleOfTheDocumentLoads(t *testing.T) {
-	_, rest, _ := strings.Cut(Markdown(), "```yaml\n")
-	example, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		t.Fatal("no example")
+func TestExamplesOfTheDocumentLoad(t *testing.T) {
+	examples := strings.Split(Markdown(), "```yaml\n")[1:]
+	if len(examples) != 2 {
+		t.Errorf("%d examples, want 2", len(examples))
 	}
-	example = strings.ReplaceAll(example, "/run/secrets/jwt", write(t, "jwt", goodSecret))
-	example = strings.ReplaceAll(example, "/run/secrets/redis", write(t, "redis", "password"))
-	if _, err := load(t, example); err != nil {
-		t.Error(err)
+	for _, example := range examples {
+		example, _, _ = strings.Cut(example, "```")
+		example = strings.ReplaceAll(example, "/run/secrets/jwt", write(t, "jwt", goodSecret))
+		example = strings.ReplaceAll(example, "/run/secrets/redis", write(t, "redis", "password"))
+		c, err := load(t, example)
+		if err != nil {
+			t.Error(err)
+		} else if got := c.Warnings(); len(got) > 0 {
+			t.Errorf("an example gives warnings: %q", got)
+		}
 	}
 }
 
@@ -62,6 +67,23 @@ func TestTableAndConfigHaveTheSameSettings(t *testing.T) {
 	}
 	for key := range fields {
 		t.Errorf("%s is in Config, and not in the table", key)
+	}
+}
+
+func TestTableAndIssuerHaveTheSameSettings(t *testing.T) {
+	fields := map[string]reflect.Type{}
+	for i := range reflect.TypeFor[Issuer]().NumField() {
+		field := reflect.TypeFor[Issuer]().Field(i)
+		fields[field.Tag.Get("mapstructure")] = field.Type
+	}
+	for _, s := range perIssuer("") {
+		if got, want := reflect.TypeOf(s.initial()), fields[s.key]; got != want {
+			t.Errorf("%s is %v in the table, and %v in Issuer", s.key, got, want)
+		}
+		delete(fields, s.key)
+	}
+	for key := range fields {
+		t.Errorf("%s is in Issuer, and not marked in the table", key)
 	}
 }
 
@@ -91,6 +113,12 @@ func TestHelpListsEachSettingWithItsDefault(t *testing.T) {
 	AddFlags(fs)
 	usage := fs.FlagUsages()
 	for _, s := range settings {
+		if s.kind.fileOnly() {
+			if strings.Contains(usage, "--"+s.key+" ") {
+				t.Errorf("--help lists --%s, which no flag can hold", s.key)
+			}
+			continue
+		}
 		_, line, ok := strings.Cut(usage, "--"+s.key+" ")
 		line, _, _ = strings.Cut(line, "\n")
 		if !ok || !strings.Contains(line, s.help) {

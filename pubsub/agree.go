@@ -26,9 +26,9 @@ type command struct {
 
 // agree makes Redis agree with the rooms' counts: first with what earlier links left, then with
 // whatever changes. What piles up while a command is under way is the next batch.
-func (l *link) agree(ctx context.Context, canary *command) ending {
-	if err := l.await(ctx, canary); err != nil {
-		return endingOf(reasonRefused, fmt.Errorf("subscribing to %s*: %w", canaryPrefix, err))
+func (l *link) agree(ctx context.Context, own *command) ending {
+	if err := l.awaitOwn(ctx, own); err != nil {
+		return endingOf(reasonRefused, err)
 	}
 	if err := l.resubscribe(ctx); err != nil {
 		return endingOf(reasonClosed, err)
@@ -54,6 +54,30 @@ func (l *link) agree(ctx context.Context, canary *command) ending {
 			due.Reset(time.Until(next))
 		}
 	}
+}
+
+// ownChannels are the channels that the first command of every link subscribes: the canary's, and
+// that of control if there is one. They are rooms that the books do not list, and that nobody leaves.
+func (b *Broker) ownChannels() []*room {
+	own := []*room{{channel: b.canary, state: joining, count: 1}}
+	if b.o.ControlChannel != "" {
+		own = append(own, &room{channel: b.o.ControlChannel, state: joining, count: 1})
+	}
+	return own
+}
+
+// awaitOwn waits for the link's first command, and names what Redis refuses: its answer does not,
+// so the canary, alone, tells.
+func (l *link) awaitOwn(ctx context.Context, own *command) error {
+	err := l.await(ctx, own)
+	name := canaryPrefix + "*"
+	if isRefusal(err) && len(own.rooms) > 1 && l.do(ctx, "subscribe", own.rooms[:1]) == nil {
+		name = "the control channel " + l.b.o.ControlChannel
+	}
+	if err != nil {
+		return fmt.Errorf("subscribing to %s: %w", name, err)
+	}
+	return nil
 }
 
 // resubscribe subscribes the rooms that wait now. However many there are, as long as they come on

@@ -13,6 +13,7 @@ type counter struct{ n atomic.Int64 }
 
 func (c *counter) Deliver(string, []byte) { c.n.Add(1) }
 func (c *counter) Gap(string)             {}
+func (c *counter) Control([]byte)         {}
 
 // BenchmarkDeliver is one message of 200 B from Redis's socket to the Receiver. A script has Redis
 // publish a thousand at a time, so that publishing costs next to nothing here.

@@ -4,7 +4,8 @@
 // Key invariants
 //   - Subscribe returns nil only once Redis has confirmed. What is published later is delivered, or
 //     a Gap is, in its place among the messages of that room.
-//   - Deliver and Gap are called from one goroutine, the reader of the connection there is now.
+//   - Deliver, Gap and Control are called from one goroutine, the reader of the connection there is now.
+//   - A message of the control channel never reaches Deliver, and one of a room never Control.
 //   - At most one SUBSCRIBE or UNSUBSCRIBE is under way, of at most maxBatch rooms.
 //   - A room at rest costs its entry: no goroutine, timer or channel.
 package pubsub
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +48,10 @@ type Receiver interface {
 	// once, too, if Redis refuses that subscription, which is then tried again until it is
 	// confirmed, with another Gap, or nobody holds the room.
 	Gap(room string)
+
+	// Control hands on one message of Options.ControlChannel, under the rules of Deliver. It may
+	// come before the rooms of a new connection are subscribed. None is repeated after an outage.
+	Control(payload []byte)
 }
 
 // A Broker holds one connection to Redis for all subscriptions, and others to publish.
@@ -56,6 +62,7 @@ type Broker struct {
 	canary  string // its own channel, whose name cannot be guessed
 	publish *redis.Client
 	probe   *redis.Client // publishes canaries, so that they wait behind nobody
+	keys    *redis.Client // looks keys up, in the database that the URL names; nobody else needs SELECT
 	metrics metrics
 	epoch   time.Time // what canaries count from
 
@@ -72,6 +79,10 @@ func New(o Options) (*Broker, error) {
 	if o.canaryTimeout() <= o.canaryInterval() {
 		return nil, fmt.Errorf("canary timeout %v must exceed the interval %v", o.canaryTimeout(), o.canaryInterval())
 	}
+	if o.ControlChannel != "" && strings.HasPrefix(o.ControlChannel, o.ChannelPrefix) {
+		return nil, fmt.Errorf("control channel %q must not begin with the channel prefix %q: who may publish to a room of that name would be obeyed",
+			o.ControlChannel, o.ChannelPrefix)
+	}
 	ro, err := o.redisOptions()
 	if err != nil {
 		return nil, err
@@ -87,18 +98,19 @@ func New(o Options) (*Broker, error) {
 		health: health{grace: o.canaryTimeout()},
 	}
 	b.health.blame(errors.New("not connected yet"))
-	b.publish = b.newClient(0)
-	b.probe = b.newClient(1)
+	b.publish = b.newClient(0, 0)
+	b.probe = b.newClient(1, 0)
+	b.keys = b.newClient(0, ro.DB)
 	if b.metrics, err = newMetrics(b); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return b, nil
 }
 
-// newClient makes an ordinary client with at most size connections; 0 means go-redis's default.
-func (b *Broker) newClient(size int) *redis.Client {
+// newClient makes an ordinary client of database db with at most size connections; 0 means go-redis's default.
+func (b *Broker) newClient(size, db int) *redis.Client {
 	ro := *b.ro
-	ro.PoolSize = size
+	ro.PoolSize, ro.DB = size, db
 	ro.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, b.ro, network, addr)
 		if err != nil {
@@ -109,14 +121,20 @@ func (b *Broker) newClient(size int) *redis.Client {
 	return redis.NewClient(&ro)
 }
 
+// closeClients closes what newClient made.
+func (b *Broker) closeClients() {
+	b.publish.Close()
+	b.probe.Close()
+	b.keys.Close()
+}
+
 // Run keeps the Broker connected and calls r, until ctx ends; then it ends all that it started, and
 // returns nil. It may be called once.
 func (b *Broker) Run(ctx context.Context, r Receiver) error {
 	if b.started.Swap(true) {
 		return errors.New("pubsub: Run was called before")
 	}
-	defer b.publish.Close()
-	defer b.probe.Close()
+	defer b.closeClients()
 	defer b.rooms.close(ErrClosed)
 	defer b.health.end(ErrClosed)
 

@@ -41,7 +41,7 @@ func newLink(b *Broker, r Receiver) *link {
 		resubscribed: make(chan struct{}), live: make(chan struct{}),
 	}
 	ro := *b.ro
-	ro.PoolSize = 1
+	ro.PoolSize, ro.DB = 1, 0
 	ro.Dialer = l.conn.dialer(b.ro)
 	l.client = redis.NewClient(&ro)
 	return l
@@ -61,9 +61,8 @@ func (l *link) run(parent context.Context) ending {
 
 	l.ps = l.client.Subscribe(ctx) // no channel yet, so no I/O
 	defer l.ps.Close()
-	canary := &room{channel: l.b.canary, state: joining, count: 1}
-	first := l.begin("subscribe", []*room{canary})
-	if err := l.ps.Subscribe(ctx, l.b.canary); err != nil { // dials, and authenticates
+	first := l.begin("subscribe", l.b.ownChannels())
+	if err := l.ps.Subscribe(ctx, channels(first.rooms)...); err != nil { // dials, and authenticates
 		return endingOf(reasonDial, fmt.Errorf("connecting: %w", err))
 	}
 	l.silence = time.AfterFunc(l.b.o.canaryTimeout(), func() { end(endSilent) })
@@ -109,13 +108,17 @@ func (l *link) read(ctx context.Context) ending {
 	}
 }
 
-// message hands on one message, or takes it as the canary that it is.
+// message hands on one message, of a room or of control, or takes it as the canary that it is.
 func (l *link) message(m *redis.Message) {
 	// go-redis has made this string for this message alone and keeps no reference, so the bytes may
 	// be shared without a copy: they live as long as payload, and nobody writes to them.
 	payload := unsafe.Slice(unsafe.StringData(m.Payload), len(m.Payload))
 	if m.Channel == l.b.canary {
 		l.heard(payload)
+		return
+	}
+	if control := l.b.o.ControlChannel; control != "" && m.Channel == control {
+		l.r.Control(payload)
 		return
 	}
 	if room, ours := strings.CutPrefix(m.Channel, l.b.o.ChannelPrefix); ours {

@@ -40,6 +40,8 @@ func (l *ledger) Gap(room string) {
 	l.gaps[room]++
 }
 
+func (l *ledger) Control([]byte) {}
+
 func (l *ledger) at(room string) (last, gaps int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +111,7 @@ type recorder struct {
 	mu       sync.Mutex
 	messages map[string][]string
 	gaps     map[string]int
+	control  []string
 }
 
 func newRecorder() *recorder {
@@ -126,6 +128,18 @@ func (r *recorder) Gap(room string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gaps[room]++
+}
+
+func (r *recorder) Control(payload []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.control = append(r.control, string(payload))
+}
+
+func (r *recorder) controls() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.control)
 }
 
 func (r *recorder) got(room string) []string {

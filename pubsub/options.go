@@ -22,11 +22,13 @@ import (
 //
 //	resetchannels &room:* &roomgate:canary:* +subscribe +unsubscribe +publish
 //
-// with its own prefix in place of "room:".
+// with its own prefix in place of "room:"; for a ControlChannel, & and its name; for Exists,
+// +exists and ~ and the pattern of the keys, and +select if URL names another database than 0.
 type Options struct {
-	// URL is redis://[user:password@]host[:port], or rediss:// for TLS; required. A database number
-	// is accepted and means nothing, since Redis delivers messages whatever the database. Options
-	// after a ? are refused: go-redis knows one there that turns off the verification of TLS.
+	// URL is redis://[user:password@]host[:port][/database], or rediss:// for TLS; required. The
+	// database is where Exists looks, and means nothing to anything else, since Redis delivers
+	// messages whatever the database. Options after a ? are refused: go-redis knows one there that
+	// turns off the verification of TLS.
 	URL string
 
 	// Username and Password take the place of those in URL; empty leaves the URL's.
@@ -38,6 +40,12 @@ type Options struct {
 
 	// ChannelPrefix and the room's name together are the Redis channel; empty means no prefix.
 	ChannelPrefix string
+
+	// ControlChannel is a Redis channel whose messages go to Receiver.Control; empty means none. It
+	// must not begin with ChannelPrefix, so that no room is that channel: whoever may publish to a
+	// room would be obeyed. With an empty ChannelPrefix there can be none, then. A link that may not
+	// subscribe to it ends. What is published to it while the Broker is not connected is lost.
+	ControlChannel string
 
 	// LeaveDelay is how long a room that everybody left stays subscribed, so that a client that
 	// comes straight back costs nothing. 0 means 5 s.
@@ -96,6 +104,7 @@ func (o Options) redisOptions() (*redis.Options, error) {
 		Addr:         ro.Addr,
 		Username:     cmp.Or(o.Username, ro.Username),
 		Password:     cmp.Or(o.Password, ro.Password),
+		DB:           ro.DB,
 		TLSConfig:    ro.TLSConfig,
 		DialTimeout:  o.timeout(),
 		ReadTimeout:  o.timeout(),
@@ -104,7 +113,7 @@ func (o Options) redisOptions() (*redis.Options, error) {
 		ContextTimeoutEnabled: true,
 		DialerRetries:         1,
 		MaxRetries:            -1, // a PUBLISH sent twice arrives twice
-		PipelinePoolSize:      -1, // nothing here pipelines
+		PipelinePoolSize:      -1, // the few pipelines, of Exists, need no pool of their own
 
 		// RESP3's push frames are of no use here, and HELLO and AUTH, which every user may send,
 		// are all that a connection then needs.

@@ -35,6 +35,9 @@ func TestNewRefusesBadOptionsAndShowsNoPassword(t *testing.T) {
 		"no such file":          {URL: "rediss://h:1", CAFile: noPEM + "x"},
 		"no certificate":        {URL: "rediss://h:1", CAFile: noPEM},
 		"timeout too short":     {URL: "redis://h:1", CanaryTimeout: time.Second, CanaryInterval: time.Second},
+		"control as a room":     {URL: "redis://h:1", ChannelPrefix: "room:", ControlChannel: "room:control"},
+		"control as the prefix": {URL: "redis://h:1", ChannelPrefix: "room:", ControlChannel: "room:"},
+		"control, no prefix":    {URL: "redis://h:1", ControlChannel: "control"},
 	} {
 		_, err := New(o)
 		if err == nil {

@@ -8,16 +8,16 @@ import (
 )
 
 // Probe does once, with the Redis of o, what a Broker does: it connects and authenticates, hears a
-// canary, and joins and publishes to a room that nobody else knows. It takes o's CanaryTimeout at
-// most. Its error is the first thing that did not work, and never holds a password.
+// canary, subscribes to the control channel if there is one, and joins and publishes to a room that
+// nobody else knows. It takes o's CanaryTimeout at most. Its error is the first thing that did not
+// work, and never holds a password.
 func Probe(ctx context.Context, o Options) error {
 	o.Log, o.Metrics = nil, nil
 	b, err := New(o)
 	if err != nil {
 		return err
 	}
-	defer b.publish.Close()
-	defer b.probe.Close()
+	defer b.closeClients()
 	ctx, stop := context.WithTimeout(ctx, o.canaryTimeout())
 	defer stop()
 	if err := b.probe.Publish(ctx, b.canary, "").Err(); err != nil {
@@ -57,6 +57,7 @@ type probed chan struct{}
 
 func (p probed) Deliver(string, []byte) { p <- struct{}{} }
 func (p probed) Gap(string)             {}
+func (p probed) Control([]byte)         {}
 
 // Publish publishes once to a room, with the Redis of o, and closes its connection. It returns how many subscribers had
 // it: gateways, not clients.
@@ -66,8 +67,7 @@ func Publish(ctx context.Context, o Options, room string, payload []byte) (recei
 	if err != nil {
 		return 0, err
 	}
-	defer b.publish.Close()
-	defer b.probe.Close()
+	defer b.closeClients()
 	if receivers, err = b.publish.Publish(ctx, o.ChannelPrefix+room, payload).Result(); err != nil {
 		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
 	}

@@ -1,0 +1,28 @@
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Exists reports whether at least one of keys exists in Redis, in the database that Options.URL
+// names: one round trip, however many they are, each asked for by itself since in a Cluster they
+// live apart. No keys is false. After an error nothing is known; it shows no key. ctx's deadline
+// limits the wait, and Options.Timeout does.
+func (b *Broker) Exists(ctx context.Context, keys ...string) (bool, error) {
+	if len(keys) == 0 {
+		return false, nil
+	}
+	pipe := b.keys.Pipeline()
+	found := make([]*redis.IntCmd, len(keys))
+	for i, key := range keys {
+		found[i] = pipe.Exists(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, fmt.Errorf("looking keys up: %w", err)
+	}
+	return slices.ContainsFunc(found, func(c *redis.IntCmd) bool { return c.Val() > 0 }), nil
+}
