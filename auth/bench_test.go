@@ -13,9 +13,9 @@ func BenchmarkVerify(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			v := newVerifier(b, func(o *Options) {
-				o.Secrets = secrets
-				o.Issuer = "https://idp.example"
-				o.Audience = []string{"chat"}
+				o.Issuers[0].Secrets = secrets
+				o.Issuers[0].Issuer = "https://idp.example"
+				o.Issuers[0].Audience = []string{"chat"}
 				o.AutoRooms = []string{"user:{sub}"}
 			})
 			token := sign(secret32, hs256, claims)

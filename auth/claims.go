@@ -129,11 +129,13 @@ func (c claims) text(name string, bad *Error) (string, error) {
 		return "", nil
 	}
 	s, ok := v.(string)
-	if !ok || len(s) > maxText || strings.ContainsFunc(s, unfit) {
+	if !ok || !validText(s) {
 		return "", bad
 	}
 	return strings.Clone(s), nil
 }
+
+func validText(s string) bool { return len(s) <= maxText && !strings.ContainsFunc(s, unfit) }
 
 // unfit is true of control characters, and of what the decoder puts in the place of half a
 // surrogate pair, which would make two subjects look the same.
@@ -158,6 +160,19 @@ func (c claims) date(name string, bad *Error) (t time.Time, ok bool, err error) 
 	}
 	seconds, fraction := math.Modf(f)
 	return time.Unix(int64(seconds), int64(fraction*1e9)).UTC(), true, nil
+}
+
+// audience returns aud, which may be one string or an array (RFC 7519, 4.1.3).
+func (c claims) audience() ([]string, error) {
+	aud, ok := c["aud"]
+	if !ok {
+		return nil, nil
+	}
+	all, ok := list(aud, func(s string) []string { return []string{s} })
+	if !ok {
+		return nil, errAud
+	}
+	return all, nil
 }
 
 // list returns v as strings: those of an array, or, if v is one string, what split makes of it.

@@ -10,8 +10,8 @@ import (
 
 func TestClaimsThatAreRefused(t *testing.T) {
 	strict := newVerifier(t, func(o *Options) {
-		o.Issuer = "https://idp.example"
-		o.Audience = []string{"chat", "admin"}
+		o.Issuers[0].Issuer = "https://idp.example"
+		o.Issuers[0].Audience = []string{"chat", "admin"}
 	})
 	lax := newVerifier(t)
 	for name, tc := range map[string]struct {
@@ -65,8 +65,8 @@ func TestClaimsThatAreRefused(t *testing.T) {
 
 func TestAudienceMayBeStringOrArray(t *testing.T) {
 	v := newVerifier(t, func(o *Options) {
-		o.Issuer = "https://idp.example"
-		o.Audience = []string{"chat", "admin"}
+		o.Issuers[0].Issuer = "https://idp.example"
+		o.Issuers[0].Audience = []string{"chat", "admin"}
 	})
 	for _, aud := range []string{`"chat"`, `"admin"`, `["x","admin"]`} {
 		g := grantOf(t, v, with(`"iss":"https://idp.example","aud":`+aud))
@@ -90,7 +90,7 @@ func TestLeewayMovesBothEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().Add(time.Hour)
 		token := sign(secret32, hs256, fmt.Sprintf(`{"nbf":%d,"exp":%d}`, start.Unix(), start.Unix()+60))
-		v := newVerifier(t, func(o *Options) { o.Leeway = 30 * time.Second })
+		v := newVerifier(t, func(o *Options) { o.Issuers[0].Leeway = 30 * time.Second })
 
 		at := func(d time.Duration) { time.Sleep(time.Until(start.Add(d))) }
 		accepted := func() {

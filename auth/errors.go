@@ -1,14 +1,15 @@
 package auth
 
 // A Reason says in one word why a token was refused. It is also a metric's label: malformed,
-// too_long, algorithm, signature, expired, not_yet_valid, issuer, audience, no_expiry,
-// critical_header or claims.
+// too_long, algorithm, unknown_key, signature, expired, not_yet_valid, issuer, audience, no_expiry,
+// critical_header, claims or revoked.
 type Reason string
 
 const (
 	reasonMalformed   Reason = "malformed"       // not the one spelling of a JWT
 	reasonTooLong     Reason = "too_long"        // more than 8192 bytes
 	reasonAlgorithm   Reason = "algorithm"       // alg is not allowed, or no secret is long enough for it
+	reasonUnknownKey  Reason = "unknown_key"     // the issuer publishes no such key, or does not tell it from others
 	reasonSignature   Reason = "signature"       // no key verifies it
 	reasonExpired     Reason = "expired"         // exp has passed
 	reasonNotYetValid Reason = "not_yet_valid"   // nbf is still to come
@@ -17,6 +18,7 @@ const (
 	reasonNoExpiry    Reason = "no_expiry"       // there is no exp
 	reasonCritical    Reason = "critical_header" // it asks for an extension: crit, b64
 	reasonClaims      Reason = "claims"          // a claim has the wrong type or size
+	reasonRevoked     Reason = "revoked"         // its jti or sub is revoked
 )
 
 // An Error says why a token was refused. Its text is for the developer who made the token. It
@@ -37,17 +39,22 @@ var (
 	errJSON      = &Error{reasonMalformed, "token header or payload is not a JSON object in UTF-8"}
 	errDuplicate = &Error{reasonMalformed, "token header or payload has an object with the same name twice"}
 	errType      = &Error{reasonMalformed, "token typ is neither JWT nor at+jwt"}
+	errKid       = &Error{reasonMalformed, "token kid is not a string"}
 	errCritical  = &Error{reasonCritical, "token header has crit or b64: no extension is supported"}
 
-	errAlgorithm   = &Error{reasonAlgorithm, "token alg is not one of the allowed algorithms"}
+	errAlgorithm   = &Error{reasonAlgorithm, "token alg is not one of the algorithms allowed for its issuer"}
 	errShortSecret = &Error{reasonAlgorithm, "token alg needs a longer secret than any configured (RFC 7518, 3.2)"}
-	errSignature   = &Error{reasonSignature, "token signature does not match: signed with another secret, or changed afterwards"}
+	errUnknownKey  = &Error{reasonUnknownKey, "token kid and alg fit no key of its issuer"}
+	errNoKid       = &Error{reasonUnknownKey, "token has no kid, and its issuer has not exactly one key for its alg"}
+	errTwoKeys     = &Error{reasonUnknownKey, "token kid names several keys of its issuer: each needs its own"}
+	errSignature   = &Error{reasonSignature, "token signature does not match: signed with another key, or changed afterwards"}
 
 	errExpired     = &Error{reasonExpired, "token has expired (exp)"}
 	errNotYetValid = &Error{reasonNotYetValid, "token is not valid yet (nbf): compare the clocks"}
 	errNoExpiry    = &Error{reasonNoExpiry, "token has no exp claim: every token needs one"}
-	errIssuer      = &Error{reasonIssuer, "token iss is not the configured issuer"}
+	errIssuer      = &Error{reasonIssuer, "token iss is none of the configured issuers"}
 	errAudience    = &Error{reasonAudience, "token aud names none of the configured audiences"}
+	errRevoked     = &Error{reasonRevoked, "token is revoked, or its user is"}
 
 	errExp     = &Error{reasonClaims, "token exp is not a number of seconds since 1970 (a string? milliseconds?)"}
 	errNbf     = &Error{reasonClaims, "token nbf is not a number of seconds since 1970 (a string? milliseconds?)"}

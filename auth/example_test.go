@@ -10,11 +10,14 @@ import (
 	"github.com/roomgate/roomgate/auth"
 )
 
-var secret = []byte("only-for-examples-0123456789abcdef")
+var (
+	secret  = []byte("only-for-examples-0123456789abcdef")
+	issuers = []auth.Issuer{{Secrets: [][]byte{secret}}}
+)
 
 // A backend names the rooms of a user in the token.
 func Example() {
-	verifier, err := auth.New(auth.Options{Secrets: [][]byte{secret}})
+	verifier, err := auth.New(auth.Options{Issuers: issuers})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -45,7 +48,7 @@ func Example() {
 // Each connection joins its number's room.
 func ExampleOptions_phoneNumberID() {
 	verifier, err := auth.New(auth.Options{
-		Secrets:   [][]byte{secret},
+		Issuers:   issuers,
 		AutoRooms: []string{"phone:{phoneNumberId}"},
 	})
 	if err != nil {
@@ -72,7 +75,7 @@ func ExampleOptions_phoneNumberID() {
 
 // A refusal has a text for the developer and a reason for the metrics.
 func ExampleVerifier_Verify_refused() {
-	verifier, err := auth.New(auth.Options{Secrets: [][]byte{secret}})
+	verifier, err := auth.New(auth.Options{Issuers: issuers})
 	if err != nil {
 		log.Fatal(err)
 	}

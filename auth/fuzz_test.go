@@ -79,6 +79,7 @@ func FuzzVerify(f *testing.F) {
 				t.Fatalf("accepted with byte %d changed to %q", i, c)
 			}
 		}
+		agree(t, v, token, room, v.Explain(t.Context(), token, room))
 		if g != nil {
 			checkGrant(t, g, payload, room)
 		}

@@ -19,10 +19,13 @@ type Grant struct {
 	ID      string    // jti; "" if the token has none
 	Expires time.Time // exp, without the leeway: it may have passed by so much
 
+	Leeway time.Duration // of the issuer's clock: until Expires + Leeway the token is good
+
 	// All rooms in one slice, to be small. In this order: rooms to join at connect, exact names
 	// of the rooms claim, what else may be joined, what may be published to.
+	// maxEntries and maxTemplates make sure that 16 bits are enough.
 	rooms                      []string
-	autoEnd, namedEnd, joinEnd uint32
+	autoEnd, namedEnd, joinEnd uint16
 }
 
 // Auto returns the rooms to join at connect, whatever is asked for. The slice is the grant's.
@@ -42,100 +45,31 @@ func (g *Grant) MayPublish(room string) bool {
 	return ValidRoom(room) && matchAny(g.rooms[g.joinEnd:], room)
 }
 
-// grant checks the claims of a verified token and makes its Grant.
-func (v *Verifier) grant(c claims, now time.Time) (*Grant, error) {
-	expires, err := v.checkTimes(c, now)
+// newGrant makes the Grant of what the checks have found.
+func (x *exam) newGrant() (*Grant, error) {
+	names, patterns, err := x.payload.entries(x.v.roomsClaim, errRooms)
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := v.checkIssuer(c)
+	publishNames, publishPatterns, err := x.payload.entries(x.v.publishClaim, errPublish)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkAudience(c); err != nil {
-		return nil, err
-	}
-	subject, err := c.text("sub", errSub)
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.text("jti", errJti)
-	if err != nil {
-		return nil, err
-	}
-	names, patterns, err := c.entries(v.roomsClaim, errRooms)
-	if err != nil {
-		return nil, err
-	}
-	publishNames, publishPatterns, err := c.entries(v.publishClaim, errPublish)
-	if err != nil {
-		return nil, err
-	}
-
-	auto := fillAll(v.auto, c)
-	allow := fillAll(v.allow, c)
-	publish := fillAll(v.publish, c)
+	auto := fillAll(x.v.auto, x.payload)
+	allow := fillAll(x.v.allow, x.payload)
+	publish := fillAll(x.v.publish, x.payload)
 	g := &Grant{
-		Subject: subject,
-		Issuer:  issuer,
-		ID:      id,
-		Expires: expires,
+		Subject: x.subject,
+		Issuer:  x.iss,
+		ID:      x.id,
+		Expires: x.expires,
+		Leeway:  x.leeway(),
 		rooms:   slices.Concat(auto, names, patterns, allow, publishNames, publishPatterns, publish),
 	}
-	g.autoEnd = uint32(len(auto))
-	g.namedEnd = g.autoEnd + uint32(len(names))
-	g.joinEnd = g.namedEnd + uint32(len(patterns)+len(allow))
+	g.autoEnd = uint16(len(auto))
+	g.namedEnd = g.autoEnd + uint16(len(names))
+	g.joinEnd = g.namedEnd + uint16(len(patterns)+len(allow))
 	return g, nil
-}
-
-// checkTimes returns exp.
-func (v *Verifier) checkTimes(c claims, now time.Time) (time.Time, error) {
-	expires, ok, err := c.date("exp", errExp)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if !ok {
-		return time.Time{}, errNoExpiry
-	}
-	starts, ok, err := c.date("nbf", errNbf)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if !now.Before(expires.Add(v.leeway)) {
-		return time.Time{}, errExpired
-	}
-	if ok && now.Before(starts.Add(-v.leeway)) {
-		return time.Time{}, errNotYetValid
-	}
-	return expires, nil
-}
-
-// checkIssuer returns iss.
-func (v *Verifier) checkIssuer(c claims) (string, error) {
-	issuer, err := c.text("iss", errIss)
-	if err != nil || v.issuer == "" {
-		return issuer, err
-	}
-	if issuer != v.issuer {
-		return "", errIssuer
-	}
-	return v.issuer, nil // one copy for all grants
-}
-
-func (v *Verifier) checkAudience(c claims) error {
-	var audience []string
-	if aud, ok := c["aud"]; ok {
-		if audience, ok = list(aud, func(s string) []string { return []string{s} }); !ok {
-			return errAud
-		}
-	}
-	if len(v.audience) == 0 {
-		return nil
-	}
-	if !slices.ContainsFunc(audience, func(s string) bool { return slices.Contains(v.audience, s) }) {
-		return errAudience
-	}
-	return nil
 }
 
 // entries returns the names and the patterns of the claim at path, each once. Missing means none.

@@ -5,80 +5,82 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
 const minSecret = 32 // bytes: the shortest that HS256 takes
 
-var hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
+// A key may verify tokens.
+type key struct {
+	// material is the jwk.Key of a secret, or an *rsa.PublicKey, *ecdsa.PublicKey or
+	// ed25519.PublicKey. Never []byte, so that the library refuses a key of another kind than
+	// the algorithm's: the bytes of a public key are no secret.
+	material any
 
-// hmacSize is the length of each algorithm's hash, in bytes, and so of its shortest secret.
-var hmacSize = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
+	name string // tells an operator which it is, and nothing secret
 
-// A keySource finds the keys that may verify a token signed with alg, which is an allowed one.
-// If there are none, its error says why. Keys are jwk.Key, never []byte, so that the library
-// refuses a key of another kind than the algorithm's: the bytes of a public key are no secret.
+	kid   string // of a public key
+	named bool   // whether it has a kid
+}
+
+// A keySource has an issuer's keys.
 type keySource interface {
-	candidates(ctx context.Context, alg jwa.SignatureAlgorithm) ([]jwk.Key, error)
+	// candidates returns the keys that may verify a token that says it was signed with alg, one
+	// of the issuer's, and, if it is named, with the key called kid. If there are none, the
+	// error says why: an *Error, or one that wraps ErrUnavailable. The slice is the source's.
+	candidates(ctx context.Context, alg *algorithm, kid string, named bool) ([]key, error)
+
+	// ready returns why there are no keys now, or nil.
+	ready() error
 }
 
 // secrets are shared secrets, by the name of the algorithm they may verify.
-type secrets map[string][]jwk.Key
+type secrets map[string][]key
 
-func newSecrets(raw [][]byte, algorithms []string) (secrets, error) {
+// newSecrets checks raw; its errors begin with option.
+func newSecrets(option string, raw [][]byte, algorithms []*algorithm) (secrets, error) {
 	var errs []error
-	if len(algorithms) == 0 {
-		errs = append(errs, errors.New("option Algorithms is empty: leave it nil, or name at least one"))
-	}
-	for _, alg := range algorithms {
-		if _, known := hmacSize[alg]; !known {
-			errs = append(errs, fmt.Errorf("option Algorithms has %q: use %s", alg, strings.Join(hmacAlgorithms, ", ")))
-		}
-	}
-	if len(raw) == 0 {
-		errs = append(errs, errors.New("option Secrets is empty: give at least one"))
-	}
-
 	s := make(secrets)
 	for i, secret := range raw {
 		if len(secret) < minSecret {
-			errs = append(errs, fmt.Errorf("option Secrets[%d] has %d bytes: use at least %d random ones", i, len(secret), minSecret))
+			errs = append(errs, fmt.Errorf("%s[%d] has %d bytes: use at least %d random ones", option, i, len(secret), minSecret))
 			continue
 		}
-		key, err := jwk.Import(bytes.Clone(secret))
+		material, err := jwk.Import(bytes.Clone(secret))
 		if err != nil {
 			// The library's error is left out: it might quote the secret.
-			errs = append(errs, fmt.Errorf("option Secrets[%d] cannot be used as a key", i))
+			errs = append(errs, fmt.Errorf("%s[%d] cannot be used as a key", option, i))
 			continue
 		}
-		if !s.add(key, len(secret), algorithms) {
-			errs = append(errs, fmt.Errorf("option Secrets[%d] has %d bytes, too few for each of Algorithms: use at least 64", i, len(secret)))
+		k := key{material: material, name: fmt.Sprintf("secret %d of %d", i+1, len(raw))}
+		if !s.add(k, len(secret), algorithms) {
+			errs = append(errs, fmt.Errorf("%s[%d] has %d bytes, too few for each of Algorithms: use at least 64", option, i, len(secret)))
 		}
 	}
 	return s, errors.Join(errs...)
 }
 
-// add lets key serve those of algorithms for which size bytes are enough. It reports whether
+// add lets k serve those of algorithms for which size bytes are enough. It reports whether
 // there is one.
-func (s secrets) add(key jwk.Key, size int, algorithms []string) bool {
+func (s secrets) add(k key, size int, algorithms []*algorithm) bool {
 	used := false
 	for _, alg := range algorithms {
-		if size >= hmacSize[alg] {
-			s[alg] = append(s[alg], key)
+		if size >= alg.secret {
+			s[alg.name] = append(s[alg.name], k)
 			used = true
 		}
 	}
 	return used
 }
 
-// candidates never waits.
-func (s secrets) candidates(_ context.Context, alg jwa.SignatureAlgorithm) ([]jwk.Key, error) {
-	keys := s[alg.String()]
+// candidates never waits. Secrets have no names: the kid is ignored.
+func (s secrets) candidates(_ context.Context, alg *algorithm, _ string, _ bool) ([]key, error) {
+	keys := s[alg.name]
 	if len(keys) == 0 {
 		return nil, errShortSecret // the algorithm itself is allowed, or we would not be asked
 	}
 	return keys, nil
 }
+
+func (s secrets) ready() error { return nil }

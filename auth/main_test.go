@@ -49,7 +49,7 @@ func with(members string) string { return fmt.Sprintf(`{"exp":%s,%s}`, never, me
 
 func newVerifier(t testing.TB, change ...func(*Options)) *Verifier {
 	t.Helper()
-	o := Options{Secrets: [][]byte{secret32}}
+	o := Options{Issuers: []Issuer{{Secrets: [][]byte{secret32}}}}
 	for _, f := range change {
 		f(&o)
 	}

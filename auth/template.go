@@ -9,6 +9,7 @@ import (
 
 // A template is a room name, or pattern, with claims to be filled in.
 type template struct {
+	raw   string // as it was configured
 	parts []part
 	valid func(string) bool // true of the results that may be used
 }
@@ -18,6 +19,9 @@ type part struct{ literal, path string }
 
 // parseTemplates reads the templates of the option name. valid says what they may result in.
 func parseTemplates(name string, raw []string, valid func(string) bool) ([]template, error) {
+	if len(raw) > maxTemplates {
+		return nil, fmt.Errorf("option %s has %d entries: use patterns, and at most %d", name, len(raw), maxTemplates)
+	}
 	var all []template
 	var errs []error
 	for i, s := range raw {
@@ -31,7 +35,7 @@ func parseTemplates(name string, raw []string, valid func(string) bool) ([]templ
 }
 
 func parseTemplate(s string, valid func(string) bool) (template, error) {
-	t := template{valid: valid}
+	t := template{raw: s, valid: valid}
 	example := "" // the result if each claim is one byte, the least it can be
 	for s != "" {
 		literal, rest, found := strings.Cut(s, "{")

@@ -27,7 +27,7 @@ func refused(t *testing.T, v *Verifier, token string, want Reason) {
 }
 
 func TestTokensThatAreAccepted(t *testing.T) {
-	both := newVerifier(t, func(o *Options) { o.Secrets = [][]byte{secret32, secret64} })
+	both := newVerifier(t, func(o *Options) { o.Issuers[0].Secrets = [][]byte{secret32, secret64} })
 	for name, token := range map[string]string{
 		"HS256":                         sign(secret32, hs256, minimal),
 		"the second secret":             sign(secret64, hs256, minimal),
@@ -94,6 +94,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"nested names twice":         {sign(secret32, hs256, with(`"org":[{"id":1,"id":2}]`)), reasonMalformed},
 		"another typ":                {sign(secret32, `{"alg":"HS256","typ":"logout+jwt"}`, minimal), reasonMalformed},
 		"typ not a string":           {sign(secret32, `{"alg":"HS256","typ":null}`, minimal), reasonMalformed},
+		"kid not a string":           {sign(secret32, `{"alg":"HS256","kid":["1"]}`, minimal), reasonMalformed},
 
 		"crit of something unknown": {sign(secret32, `{"alg":"HS256","crit":["x"],"x":1}`, minimal), reasonCritical},
 		"crit of exp":               {sign(secret32, `{"alg":"HS256","crit":["exp"],"exp":1}`, minimal), reasonCritical},
@@ -154,6 +155,7 @@ func TestKeysInTheTokenAreNeverUsed(t *testing.T) {
 		"x5c":       `{"alg":"HS256","x5c":["` + encode(string(stranger)) + `"]}`,
 		"jwk wrong": `{"alg":"HS256","jwk":1}`,
 		"kid path":  `{"alg":"HS256","kid":"../../dev/null"}`,
+		"kid query": `{"alg":"HS256","kid":"' OR 1=1 --"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, v, sign(stranger, header, minimal), reasonSignature)
@@ -166,8 +168,8 @@ func TestKeysInTheTokenAreNeverUsed(t *testing.T) {
 
 func TestOnlyListedAlgorithmsVerify(t *testing.T) {
 	v := newVerifier(t, func(o *Options) {
-		o.Secrets = [][]byte{secret64}
-		o.Algorithms = []string{"HS512"}
+		o.Issuers[0].Secrets = [][]byte{secret64}
+		o.Issuers[0].Algorithms = []string{"HS512"}
 	})
 	if _, err := v.Verify(t.Context(), sign512(secret64, minimal)); err != nil {
 		t.Error(err)
@@ -177,17 +179,17 @@ func TestOnlyListedAlgorithmsVerify(t *testing.T) {
 }
 
 func TestShortSecretDoesNotVerifyLongHashBesideALongOne(t *testing.T) {
-	v := newVerifier(t, func(o *Options) { o.Secrets = [][]byte{secret32, secret64} })
+	v := newVerifier(t, func(o *Options) { o.Issuers[0].Secrets = [][]byte{secret32, secret64} })
 	refused(t, v, sign512(secret32, minimal), reasonSignature)
 }
 
 func TestSecretNoLongerConfiguredIsRefused(t *testing.T) {
 	token := sign(secret32, hs256, minimal)
-	refused(t, newVerifier(t, func(o *Options) { o.Secrets = [][]byte{secret64} }), token, reasonSignature)
+	refused(t, newVerifier(t, func(o *Options) { o.Issuers[0].Secrets = [][]byte{secret64} }), token, reasonSignature)
 }
 
 func TestRefusalsHoldNothingOfTheToken(t *testing.T) {
-	v := newVerifier(t, func(o *Options) { o.Issuer, o.Audience = "us", []string{"us"} })
+	v := newVerifier(t, func(o *Options) { o.Issuers[0].Issuer, o.Issuers[0].Audience = "us", []string{"us"} })
 	for _, token := range []string{
 		sign(secret32, `{"alg":"CANARY"}`, minimal),
 		sign(secret32, `{"alg":"HS256","typ":"CANARY"}`, minimal),

@@ -87,7 +87,7 @@ func (c *conn) expiry(now int64) (next int64) {
 	if s == nil {
 		return now + int64(time.Hour)
 	}
-	end := s.exp + int64(c.g.opts().Leeway)
+	end := s.exp + int64(s.grant.Leeway)
 	if now >= end {
 		c.end(endExpired)
 		return end

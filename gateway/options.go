@@ -29,7 +29,6 @@ type Options struct {
 	AuthTimeout  time.Duration // for the first auth message; 0: 10 s
 	FrameTimeout time.Duration // for a begun message to be complete; 0: 10 s
 	Expiring     time.Duration // before a token's expiry, when the client is warned; 0: it is not
-	Leeway       time.Duration // after a token's expiry, until the connection is closed
 
 	TrustedProxies []netip.Prefix // whose headers about the client are believed; none: nobody's
 	ProxyHeader    string         // which: x-forwarded-for, forwarded, or auto (default): the first, and the second if there is none

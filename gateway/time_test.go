@@ -99,7 +99,7 @@ func TestAnyFrameCountsAsLife(t *testing.T) {
 }
 
 func TestTokenExpiryIsAnnouncedAndThenCloses(t *testing.T) {
-	inFakeTime(t, func(o *Options) { o.Expiring, o.Leeway = time.Minute, 30*time.Second }, func(t *testing.T, w *world, dial func(...string) *wstest.Client) {
+	inFakeTime(t, func(o *Options) { o.Expiring = time.Minute }, func(t *testing.T, w *world, dial func(...string) *wstest.Client) {
 		start := time.Now()
 		c := dial(v1, "Authorization: Bearer "+w.tokenWith(map[string]any{"exp": start.Add(10 * time.Minute).Unix()}))
 		c.WantType("hello")
@@ -108,7 +108,7 @@ func TestTokenExpiryIsAnnouncedAndThenCloses(t *testing.T) {
 		}
 		near(t, "expiring", time.Since(start), 9*time.Minute)
 		c.WantClose(4202)
-		near(t, "close", time.Since(start), 10*time.Minute+30*time.Second)
+		near(t, "close", time.Since(start), 10*time.Minute+testLeeway)
 	})
 }
 

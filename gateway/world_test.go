@@ -30,6 +30,8 @@ type world struct {
 	logs  *logBuffer
 }
 
+const testLeeway = 30 * time.Second
+
 var testSecret = []byte("a secret of tests, forty-eight bytes long, really")
 
 // newWorld starts a gateway. Its invariants are checked at the end of the test.
@@ -48,11 +50,11 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 func newWorldOn(t testing.TB, ln net.Listener, change func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, rooms: &testRooms{subscribed: map[string]int{}}, logs: &logBuffer{}, url: "ws://gateway/ws"}
-	tokens, err := auth.New(auth.Options{Issuers: []auth.Issuer{{Secrets: [][]byte{testSecret}, Leeway: time.Second}}})
+	tokens, err := auth.New(auth.Options{Issuers: []auth.Issuer{{Secrets: [][]byte{testSecret}, Leeway: testLeeway}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Rooms: w.rooms, Tokens: tokens, Leeway: time.Second,
+	o := Options{Rooms: w.rooms, Tokens: tokens,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil))}
 	if change != nil {
 		change(&o)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/pubsub"
 )
 
@@ -15,14 +16,15 @@ func (p *program) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check settings, secrets, open files and Redis, and say all that is wrong",
-		Long: `Checks what serve would start with: the settings, the strength of the secrets, the limit of open
-files, and whether Redis lets this user do all that roomgate does. One line each; the exit code is
+		Long: `Checks what serve would start with: the settings, the strength of the secrets, whether public keys
+can be fetched, the limit of open files, and whether Redis lets this user do all that roomgate does. One line each; the exit code is
 1 if one of them begins with FAIL.`,
 		Example: `  roomgate check --config /etc/roomgate.yaml`,
 		Args:    cobra.NoArgs, Annotations: uses(allSettings),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := &report{w: cmd.OutOrStdout()}
 			p.checkSettings(cmd, r)
+			p.checkKeys(cmd, r)
 			p.checkOpenFiles(cmd, r)
 			p.checkRedis(cmd, r)
 			if r.failed > 0 {
@@ -63,11 +65,49 @@ func (p *program) checkSettings(cmd *cobra.Command, r *report) {
 	for _, warning := range c.Warnings() {
 		r.warn("settings", "%s", warning)
 	}
-	shortest := len(c.Auth.Secrets[0])
-	for _, secret := range c.Auth.Secrets {
+	for _, issuer := range c.Auth.Issuers {
+		reportIssuer(r, issuer)
+	}
+}
+
+// reportIssuer says where the keys of an issuer come from.
+func reportIssuer(r *report, issuer config.Issuer) {
+	name := ""
+	if issuer.Issuer != "" {
+		name = issuer.Issuer + ": "
+	}
+	if len(issuer.Secrets) == 0 {
+		from := issuer.JWKSURL
+		if issuer.Discovery {
+			from = "its discovery document"
+		}
+		r.ok("keys", "%spublic keys by %s", name, from)
+		return
+	}
+	shortest := len(issuer.Secrets[0])
+	for _, secret := range issuer.Secrets {
 		shortest = min(shortest, len(secret))
 	}
-	r.ok("secret", "%d, the shortest of %d bytes", len(c.Auth.Secrets), shortest)
+	r.ok("secret", "%s%d, the shortest of %d bytes", name, len(issuer.Secrets), shortest)
+}
+
+// checkKeys fetches the public keys that serve would verify with.
+func (p *program) checkKeys(cmd *cobra.Command, r *report) {
+	c, err := p.loadOnly(cmd, "auth", "rooms")
+	if err != nil || !fetchesKeys(c) {
+		return // checkSettings has told it; or there is nothing to fetch
+	}
+	verifier, stop, err := runVerifier(cmd.Context(), c)
+	if err != nil {
+		r.fail("keys", err)
+		return
+	}
+	defer stop()
+	if err := verifier.Ready(); err != nil {
+		r.fail("keys", err)
+		return
+	}
+	r.ok("keys", "the public keys of every issuer were fetched")
 }
 
 // fewConnections is what looks like a forgotten limit of open files.
@@ -96,7 +136,7 @@ func (p *program) checkOpenFiles(cmd *cobra.Command, r *report) {
 }
 
 func (p *program) checkRedis(cmd *cobra.Command, r *report) {
-	c, err := p.loadOnly(cmd, "redis")
+	c, err := p.loadOnly(cmd, "redis", "control")
 	if err != nil {
 		return // checkSettings has told it
 	}

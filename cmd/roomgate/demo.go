@@ -121,10 +121,10 @@ func demoEnviron(environ []string) []string {
 		"ROOMGATE_DRAIN_DELAY=0s", "ROOMGATE_DRAIN_PERIOD=0s",
 		"ROOMGATE_LOG_LEVEL=warn", "ROOMGATE_LOG_FORMAT=text",
 	}
-	others := []string{"JWT_SECRET", "CORS_ORIGIN", "PORT", "ROOMGATE_AUTH_SECRET", "ROOMGATE_AUTH_SECRET_FILE", "ROOMGATE_CONFIG"}
+	others := []string{"JWT_SECRET", "CORS_ORIGIN", "PORT", "ROOMGATE_CONFIG"}
 	return append(defaults, slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(others, name)
+		return slices.Contains(others, name) || strings.HasPrefix(name, "ROOMGATE_AUTH_")
 	})...)
 }
 

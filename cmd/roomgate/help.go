@@ -12,7 +12,7 @@ import (
 const (
 	configFlag      = "config"
 	settingsKey     = "settings" // annotation: the sections of settings that a command uses, spaces between
-	allSettings     = "http admin auth rooms redis limits gap drain log"
+	allSettings     = "http admin auth rooms redis control limits gap drain log"
 	helpColumns     = 110
 	moreAboutConfig = "Each setting is also a variable, ROOMGATE_ and its name in capitals with _ for the dot, and a key of the --config file."
 )

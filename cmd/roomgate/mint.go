@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,25 +19,28 @@ type ticket struct {
 	claims  map[string]any // others; they win
 }
 
-// mint signs t with the first secret of c, so that c's own verifier accepts it.
+// mint signs t with the first secret of c's first issuer that has one, so that c's own
+// verifier accepts it.
 func mint(c *config.Config, t ticket) (string, error) {
-	if len(c.Auth.Secrets) == 0 {
-		return "", errors.New("auth.secret is required to sign a token")
+	i := slices.IndexFunc(c.Auth.Issuers, func(i config.Issuer) bool { return len(i.Secrets) > 0 })
+	if i < 0 {
+		return "", errors.New("no issuer has a secret to sign with: with public keys only the issuer can make tokens")
 	}
+	issuer := c.Auth.Issuers[i]
 	now := time.Now()
 	claims := map[string]any{"iat": now.Unix(), "exp": now.Add(t.ttl).Unix()}
 	if t.sub != "" {
 		claims["sub"] = t.sub
 	}
-	if c.Auth.Issuer != "" {
-		claims["iss"] = c.Auth.Issuer
+	if issuer.Issuer != "" {
+		claims["iss"] = issuer.Issuer
 	}
-	switch len(c.Auth.Audience) {
+	switch len(issuer.Audience) {
 	case 0:
 	case 1:
-		claims["aud"] = c.Auth.Audience[0]
+		claims["aud"] = issuer.Audience[0]
 	default:
-		claims["aud"] = c.Auth.Audience
+		claims["aud"] = issuer.Audience
 	}
 	if len(t.rooms) > 0 {
 		place(claims, c.Auth.RoomsClaim, t.rooms)
@@ -47,7 +51,7 @@ func mint(c *config.Config, t ticket) (string, error) {
 	for name, value := range t.claims {
 		claims[name] = value
 	}
-	return auth.Sign([]byte(c.Auth.Secrets[0]), claims)
+	return auth.Sign([]byte(issuer.Secrets[0]), claims)
 }
 
 // place puts value where the dotted path leads. A name that is a URL has dots of its own.

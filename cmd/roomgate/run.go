@@ -23,6 +23,7 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 		running.start("admin listener", serveHTTP(s.adminServer(), l.admin))
 	}
 	running.start("pubsub", func(ctx context.Context) error { return s.broker.Run(ctx, s.gateway) })
+	running.start("keys", s.tokens.Run)
 	running.start("gateway", s.gateway.Run)
 	running.start("listener", serveHTTP(s.frontServer(), l.front))
 

@@ -31,6 +31,7 @@ type server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	broker  *pubsub.Broker
+	tokens  *auth.Verifier
 	gateway *gateway.Gateway
 	handler http.Handler // of http.addr
 
@@ -47,17 +48,16 @@ func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 	if s.limit, err = connectionLimit(c.Limits.Connections, files); err != nil {
 		return nil, err
 	}
-	tokens, err := auth.New(authOptions(c))
-	if err != nil {
-		return nil, err
-	}
 	toRedis := pubsubOptions(c)
 	toRedis.Log, toRedis.Metrics = log, s.metrics
 	if s.broker, err = pubsub.New(toRedis); err != nil {
 		return nil, err
 	}
+	if s.tokens, err = newVerifier(c, s.broker, log, s.metrics); err != nil {
+		return nil, err
+	}
 	toClients := gatewayOptions(c, s.limit, log, s.metrics)
-	toClients.Rooms, toClients.Tokens = s.broker, tokens
+	toClients.Rooms, toClients.Tokens = s.broker, s.tokens
 	if s.gateway, err = gateway.New(toClients); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *server) ready() error {
 	if s.draining.Load() {
 		return errors.New("draining")
 	}
-	return s.broker.Ready()
+	return errors.Join(s.broker.Ready(), s.tokens.Ready())
 }
 
 func (s *server) frontServer() *http.Server {

@@ -2,7 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -46,28 +51,71 @@ func (p *program) variable(name string) string {
 	return ""
 }
 
+// authOptions lacks log, metrics and who is revoked: only a server has these.
 func authOptions(c *config.Config) auth.Options {
-	secrets := make([][]byte, len(c.Auth.Secrets))
-	for i, s := range c.Auth.Secrets {
-		secrets[i] = []byte(s)
-	}
-	return auth.Options{
-		Secrets:      secrets,
-		Algorithms:   c.Auth.Algorithms,
-		Issuer:       c.Auth.Issuer,
-		Audience:     c.Auth.Audience,
-		Leeway:       c.Auth.Leeway,
+	o := auth.Options{
+		KeysStale:    c.Auth.JWKSStale,
 		RoomsClaim:   c.Auth.RoomsClaim,
 		PublishClaim: c.Auth.PublishClaim,
 		AutoRooms:    c.Rooms.Auto,
 		AllowRooms:   c.Rooms.Allow,
 		PublishRooms: c.Rooms.Publish,
 	}
+	for _, i := range c.Auth.Issuers {
+		issuer := auth.Issuer{
+			Issuer:       i.Issuer,
+			Audience:     i.Audience,
+			AnyAudience:  i.InsecureAnyAudience,
+			JWKSURL:      i.JWKSURL,
+			Discovery:    i.Discovery,
+			Algorithms:   i.Algorithms,
+			Leeway:       i.Leeway,
+			InsecureHTTP: c.Auth.InsecureHTTP,
+		}
+		for _, secret := range i.Secrets {
+			issuer.Secrets = append(issuer.Secrets, []byte(secret))
+		}
+		o.Issuers = append(o.Issuers, issuer)
+	}
+	return o
+}
+
+// newVerifier makes the verifier of a server: it asks redis who is revoked, if that is on.
+func newVerifier(c *config.Config, redis *pubsub.Broker, log *slog.Logger, metrics prometheus.Registerer) (*auth.Verifier, error) {
+	o := authOptions(c)
+	o.Log, o.Metrics = log, metrics
+	if c.Auth.Revoked {
+		o.Revoked = func(ctx context.Context, ids ...string) (bool, error) {
+			keys := make([]string, len(ids))
+			for i, id := range ids {
+				keys[i] = c.Auth.RevokedPrefix + id
+			}
+			return redis.Exists(ctx, keys...)
+		}
+	}
+	if c.Auth.CAFile != "" {
+		pem, err := os.ReadFile(c.Auth.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("auth.ca_file: %w", err)
+		}
+		if o.RootCAs, err = x509.SystemCertPool(); err != nil {
+			o.RootCAs = x509.NewCertPool() // this system has none: those of the file are all there are
+		}
+		if !o.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("auth.ca_file: no certificate in PEM form is in it")
+		}
+	}
+	return auth.New(o)
 }
 
 // pubsubOptions has neither log nor metrics: only a server has these.
 func pubsubOptions(c *config.Config) pubsub.Options {
+	control := ""
+	if c.Control.Enabled {
+		control = c.Control.Channel
+	}
 	return pubsub.Options{
+		ControlChannel: control,
 		URL:            string(c.Redis.URL),
 		Username:       c.Redis.Username,
 		Password:       string(c.Redis.Password),
@@ -96,7 +144,6 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		AuthTimeout:  c.Auth.Timeout,
 		FrameTimeout: c.Limits.FrameTimeout,
 		Expiring:     c.Auth.Expiring,
-		Leeway:       c.Auth.Leeway,
 
 		Connections:        connections,
 		RoomsPerConnection: c.Limits.RoomsPerConnection,

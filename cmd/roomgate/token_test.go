@@ -21,7 +21,8 @@ func TestTokenIsWhatTheSettingsAskFor(t *testing.T) {
 	if !ok || strings.ContainsAny(token, " \n") {
 		t.Fatalf("stdout is %q, want a token and nothing else", stdout)
 	}
-	v, err := auth.New(auth.Options{Secrets: [][]byte{[]byte(testSecret)}, Issuer: "us", Audience: []string{"chat"},
+	v, err := auth.New(auth.Options{
+		Issuers:    []auth.Issuer{{Secrets: [][]byte{[]byte(testSecret)}, Issuer: "us", Audience: []string{"chat"}}},
 		RoomsClaim: "app.rooms", PublishClaim: "app.publish", AutoRooms: []string{"org:{org.id}"}})
 	if err != nil {
 		t.Fatal(err)
