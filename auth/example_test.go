@@ -93,3 +93,27 @@ func ExampleVerifier_Verify_refused() {
 	// token has no exp claim: every token needs one
 	// no_expiry
 }
+
+// An explanation has a step for each check, and for what the token grants.
+func ExampleVerifier_Explain() {
+	verifier, err := auth.New(auth.Options{Issuers: issuers, AllowRooms: []string{"org:{org.id}:*"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.Sign(secret, map[string]any{"sub": "u42", "exp": 4102444800, "org": map[string]any{"id": 7}})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	explanation := verifier.Explain(context.Background(), token, "org:7:chat")
+	for _, step := range explanation.Steps {
+		if step.Name == "signature" || step.Name == "room" {
+			fmt.Println(step.Name, step.Outcome, "-", step.Words)
+		}
+	}
+	fmt.Println(explanation.Granted)
+	// Output:
+	// signature ok - made with secret 1 of 1
+	// room ok - "org:7:chat" may be joined, "org:7:*" by rooms.allow "org:{org.id}:*"; it may not be published to
+	// true
+}

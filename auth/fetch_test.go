@@ -40,20 +40,20 @@ func server(t *testing.T, handler http.HandlerFunc) (*httptest.Server, *x509.Cer
 
 func TestAnswersThatAreNotKeys(t *testing.T) {
 	good := jwks(jwkOf(p256(), `"kid":"k"`))
-	elsewhere, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, good) })
-	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, good) }))
+	elsewhere, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { write(w, good) })
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { write(w, good) }))
 	t.Cleanup(plain.Close)
 	redirect := func(to string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
 	}
 	say := func(body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
+		return func(w http.ResponseWriter, _ *http.Request) { write(w, body) }
 	}
 	for name, tc := range map[string]struct {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"status 500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); io.WriteString(w, good) }, "status is 500"},
+		"status 500":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); write(w, good) }, "status is 500"},
 		"status 204":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "status is 204"},
 		"a web page":                 {say("<html>sign in</html>"), "web page"},
 		"101 keys":                   {say(jwks(strings.Split(strings.Repeat("{} ", 101), " ")[:101]...)), "101 keys"},
@@ -66,7 +66,7 @@ func TestAnswersThatAreNotKeys(t *testing.T) {
 		"a redirect to a file":       {redirect("file:///etc/passwd"), "another host"},
 		"half an answer": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9999")
-			io.WriteString(w, good)
+			write(w, good)
 		}, "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 func bomb(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
 	z := gzip.NewWriter(w)
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	for range 100 {
 		if _, err := z.Write(bytes.Repeat([]byte{' '}, 1<<20)); err != nil {
 			return
@@ -108,7 +108,7 @@ func TestDocumentMayMoveAboutItsOwnHost(t *testing.T) {
 			http.Redirect(w, r, "/new", http.StatusMovedPermanently)
 			return
 		}
-		io.WriteString(w, "found")
+		write(w, "found")
 	})
 	body, err := newEndpoint(&Issuer{JWKSURL: s.URL + "/old"}, roots).fetch(t.Context())
 	if err != nil || string(body) != "found" {
@@ -116,8 +116,28 @@ func TestDocumentMayMoveAboutItsOwnHost(t *testing.T) {
 	}
 }
 
+func TestRedirectMayNotLeaveHTTPS(t *testing.T) {
+	e := newEndpoint(&Issuer{InsecureHTTP: true}, nil)
+	to := func(where string) *http.Request { return httptest.NewRequest(http.MethodGet, where, nil) }
+	for _, tc := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"https://idp.example/a", "https://idp.example/b", true},
+		{"http://idp.example/a", "http://idp.example/b", true}, // InsecureHTTP is said, or the first would not be asked
+		{"http://idp.example/a", "https://idp.example/b", true},
+		{"https://idp.example/a", "http://idp.example/b", false},
+		{"https://idp.example/a", "https://idp.example:8443/b", false},
+		{"https://idp.example/a", "https://idp.example.evil/b", false},
+	} {
+		if err := e.checkRedirect(to(tc.to), []*http.Request{to(tc.from)}); (err == nil) != tc.want {
+			t.Errorf("from %s to %s: %v, want it allowed: %v", tc.from, tc.to, err, tc.want)
+		}
+	}
+}
+
 func TestServerMustBeTrusted(t *testing.T) {
-	s, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, jwks()) })
+	s, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { write(w, jwks()) })
 	if _, err := newEndpoint(&Issuer{JWKSURL: s.URL}, x509.NewCertPool()).fetch(t.Context()); err == nil {
 		t.Error("a certificate of nobody was trusted")
 	}
@@ -125,7 +145,7 @@ func TestServerMustBeTrusted(t *testing.T) {
 
 func TestPlainHTTPMustBeAllowed(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, jwks(jwkOf(p256(), `"kid":"k"`)))
+		write(w, jwks(jwkOf(p256(), `"kid":"k"`)))
 	}))
 	t.Cleanup(s.Close)
 	o := Options{Issuers: []Issuer{{JWKSURL: s.URL, AnyAudience: true}}}
@@ -153,9 +173,9 @@ func TestDiscovery(t *testing.T) {
 	s, roots := server(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/realm/.well-known/openid-configuration":
-			io.WriteString(w, document("https://"+r.Host))
+			write(w, document("https://"+r.Host))
 		case "/realm/keys":
-			io.WriteString(w, "found")
+			write(w, "found")
 		default:
 			http.NotFound(w, r)
 		}

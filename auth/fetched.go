@@ -76,7 +76,7 @@ func (f *fetchedKeys) candidates(ctx context.Context, alg *algorithm, kid string
 			return keys, err
 		}
 		late := f.await(ctx)
-		if late == errTooSoon {
+		if errors.Is(late, errTooSoon) {
 			break
 		}
 		if late != nil && errors.Is(err, errUnknownKey) {

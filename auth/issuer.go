@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -128,6 +129,8 @@ func (o *Issuer) check(option string) (errs []error) {
 	if o.Discovery {
 		if err := checkURL(o.Issuer, o.InsecureHTTP); err != nil {
 			wrong(".Issuer, for Discovery, %w", err)
+		} else if strings.ContainsAny(o.Issuer, "?#") {
+			wrong(".Issuer has a query or a fragment, which Discovery does not allow")
 		}
 	}
 	if slices.Contains(o.Audience, "") {

@@ -85,6 +85,7 @@ func TestIssuersThatAreRefused(t *testing.T) {
 		"a user in the URL":         {[]Issuer{public(func(i *Issuer) { i.JWKSURL = "https://u:hunter2@idp.example/keys" })}, "has a user"},
 		"discovery without issuer":  {[]Issuer{discovered("")}, "not a URL"},
 		"discovery of a name":       {[]Issuer{discovered("idp")}, "not a URL"},
+		"discovery with a query":    {[]Issuer{discovered("https://idp.example/?realm=a")}, "has a query"},
 		"discovery by http":         {[]Issuer{discovered("http://idp.example")}, "is http"},
 		"an iss no token can have":  {[]Issuer{public(func(i *Issuer) { i.Issuer = "a\nb" })}, "control character"},
 		"an iss that is not UTF-8":  {[]Issuer{public(func(i *Issuer) { i.Issuer = "\xff" })}, "control character"},

@@ -175,4 +175,4 @@ func (k *publicKey) describe() string {
 }
 
 // quote makes a stranger's string fit for one line of a terminal or a log.
-func quote(s string) string { return fmt.Sprintf("%.64q", s) }
+func quote(s string) string { return fmt.Sprintf("%.256q", s) }

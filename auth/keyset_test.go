@@ -127,7 +127,7 @@ func secretOf(n int) string { return strings.Repeat("s", n) }
 func TestDuplicateKidIsRefusedForBothAndForNoOther(t *testing.T) {
 	set, warnings := setOf(t, jwkOf(rsaOne(), `"kid":"k"`), jwkOf(rsaTwo(), `"kid":"k","alg":"RS256"`),
 		jwkOf(p256(), `"kid":"k"`), jwkOf(p384(), `"kid":"other"`))
-	if _, err := set.find(algorithms["RS256"], "k", true); err != errTwoKeys {
+	if _, err := set.find(algorithms["RS256"], "k", true); !errors.Is(err, errTwoKeys) {
 		t.Errorf("RS256: got %v, want %v", err, errTwoKeys)
 	}
 	// RFC 7517, 4.5: the same kid may name keys of different types.

@@ -10,7 +10,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"math/big"
 	"net/http"
 	"os"
@@ -70,9 +69,9 @@ func TestIdentityProductsAreAccepted(t *testing.T) {
 			s, roots := server(t, func(w http.ResponseWriter, r *http.Request) {
 				switch r.URL.Path {
 				case discovery:
-					io.WriteString(w, document("openid-configuration", "https://"+r.Host))
+					write(w, document("openid-configuration", "https://"+r.Host))
 				case tc.keys:
-					io.WriteString(w, document("jwks", "https://"+r.Host))
+					write(w, document("jwks", "https://"+r.Host))
 				default:
 					http.NotFound(w, r)
 				}
