@@ -62,18 +62,21 @@ func (p *poller) run() {
 	}
 }
 
-// arm asks for one call of c.readable, when c's socket can be read or has ended. It reports
-// false if the socket cannot be watched. From the moment it is called, c may be running.
-func (p *poller) arm(c *conn) bool {
-	fd := c.out.sock.fd
-	op := unix.EPOLL_CTL_MOD
-	if !c.watched {
-		c.watched = true
+// watch makes c known, once, while its owner has it.
+func (p *poller) watch(c *conn) {
+	p.mu.Lock()
+	p.conns[c.out.sock.fd] = c
+	p.mu.Unlock()
+	p.first.Do(func() { p.running.Go(p.run) })
+}
+
+// arm asks for one call of c.readable, when c's socket can be read or has ended; add: for the
+// first time. It reports false if the socket cannot be watched. c is nobody's by now: by the
+// time the kernel is asked, or after, it may be running.
+func (p *poller) arm(c *conn, add bool) bool {
+	fd, op := c.out.sock.fd, unix.EPOLL_CTL_MOD
+	if add {
 		op = unix.EPOLL_CTL_ADD
-		p.mu.Lock()
-		p.conns[fd] = c
-		p.mu.Unlock()
-		p.first.Do(func() { p.running.Go(p.run) })
 	}
 	return c.out.use(func() error {
 		return unix.EpollCtl(p.fd, op, int(fd), &unix.EpollEvent{

@@ -107,8 +107,13 @@ func (c *conn) park() bool {
 	if !c.out.sock.raw {
 		return false
 	}
-	c.parked.Store(true)
-	if c.g.poller.arm(c) {
+	add := !c.watched
+	if add {
+		c.watched = true
+		c.g.poller.watch(c)
+	}
+	c.parked.Store(true) // what is c's own must not be touched from here on
+	if c.g.poller.arm(c, add) {
 		return true
 	}
 	// It cannot be watched. If somebody killed it meanwhile, it has a goroutine already.
