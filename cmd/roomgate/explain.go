@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,11 +102,11 @@ func runVerifier(ctx context.Context, c *config.Config) (v *auth.Verifier, stop 
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- v.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = v.Run(ctx) }) // its error is that of a second Run
 	stop = func() {
 		cancel()
-		<-done
+		running.Wait()
 		_ = redis.Run(ctx, nobody{}) // ctx is over: all that it does is to close the connections
 	}
 	deadline, expired := context.WithTimeout(ctx, keysPatience)
