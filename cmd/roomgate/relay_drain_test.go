@@ -34,8 +34,11 @@ func TestDrainIsEvenAndLosesNothingQueued(t *testing.T) {
 	for i := range bigs { // 5 MiB: more than the kernel takes for a client that does not read, less than is slow
 		redis.Client().Publish(t.Context(), "room:big", fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, strings.Repeat("x", 32<<10)))
 	}
-	await(t, "something is queued", func() bool { return n.outboxBytes() > late*256<<10 })
-	queued := n.outboxBytes()
+	await(t, "all of it with each late client's connection", func() bool { return n.metric("roomgate_deliveries_total") == bigs*late })
+	queued := n.metric("roomgate_outbox_bytes")
+	if queued < late*256<<10 {
+		t.Fatalf("%d bytes are queued: too few to show anything", queued)
+	}
 
 	ctx, stop := context.WithCancel(t.Context())
 	var publishing sync.WaitGroup
@@ -78,18 +81,19 @@ func TestDrainIsEvenAndLosesNothingQueued(t *testing.T) {
 	}
 }
 
-// outboxBytes is what waits for clients, by the metric.
-func (n *node) outboxBytes() int {
+// metric is the value of a gauge or counter without labels.
+func (n *node) metric(name string) int {
 	families, err := n.metrics.Gather()
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "roomgate_outbox_bytes" {
-			return int(f.GetMetric()[0].GetGauge().GetValue())
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
 		}
 	}
-	n.t.Fatal("no metric roomgate_outbox_bytes")
+	n.t.Fatal("no metric " + name)
 	return 0
 }
 
