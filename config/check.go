@@ -1,73 +1,25 @@
 package config
 
 import (
-	"net"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // check notes what is wrong with values that could be read: what the table cannot say, and what does not go together.
 func (l *loader) check(c *Config) {
 	l.checkHTTP(c)
+	l.checkProxies(c)
+	l.checkUpstream(c)
+	l.checkTLS(c)
 	l.checkIssuers(c)
 	l.checkAuth(c)
 	l.checkRooms(c)
 	l.checkRedis(c)
 	l.checkControl(c)
-}
-
-func (l *loader) checkHTTP(c *Config) {
-	l.checkAddr("http.addr", c.HTTP.Addr)
-	if c.Admin.Addr != "" {
-		l.checkAddr("admin.addr", c.Admin.Addr)
-	}
-	if p := c.HTTP.Path; !strings.HasPrefix(p, "/") || path.Clean(p) != p || strings.ContainsAny(p, "{}?#%\\ \t") {
-		l.fail("http.path", "%q is not a plain path, such as /ws: it begins with / and does not end with one", p)
-	}
-	for _, origin := range c.HTTP.AllowedOrigins {
-		if problem := originProblem(origin); problem != "" {
-			l.fail("http.allowed_origins", "%q %s", origin, problem)
-		}
-	}
-	if c.HTTP.PongTimeout >= c.HTTP.PingInterval {
-		l.fail("http.pong_timeout", "%v is not less than http.ping_interval, %v", c.HTTP.PongTimeout, c.HTTP.PingInterval)
-	}
-}
-
-func (l *loader) checkAddr(key, addr string) {
-	_, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		l.fail(key, "%q is not host:port, such as 127.0.0.1:8080 or :8080", addr)
-	}
-}
-
-// originProblem says what is wrong with an entry of http.allowed_origins; empty: nothing.
-func originProblem(origin string) string {
-	switch origin {
-	case "*":
-		return "would let any web page connect: list yours, or, if that is meant, set http.insecure_any_origin"
-	case "null":
-		return "is sent by sandboxed and local pages of anybody, so it cannot be allowed"
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.Opaque != "" {
-		return "is not an origin, such as https://app.example.com"
-	}
-	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(origin, "#") {
-		return "has more than scheme, host and port: write " + u.Scheme + "://" + u.Host
-	}
-	host, wild := strings.CutPrefix(u.Hostname(), "*.")
-	if strings.Contains(host, "*") || host == "" || wild && u.Scheme != "http" && u.Scheme != "https" {
-		return "has a * elsewhere than as the first label of a web host, as in https://*.example.com"
-	}
-	return ""
+	l.checkLimits(c)
 }
 
 func (l *loader) checkAuth(c *Config) {
@@ -151,4 +103,10 @@ func isDatabase(path string) bool {
 	db := strings.Trim(path, "/")
 	_, err := strconv.ParseUint(db, 10, 16)
 	return db == "" || err == nil
+}
+
+func (l *loader) checkLimits(c *Config) {
+	if age := c.Limits.ConnectionAge; age != 0 && age < time.Minute {
+		l.fail("limits.connection_age", "%v is less than 1m, at which clients would do little but reconnect; 0 is never", age)
+	}
 }

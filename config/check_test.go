@@ -66,6 +66,13 @@ func TestDurationsAreChecked(t *testing.T) {
 func TestLimitsAreChecked(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"", "--limits.connections=-1", "-1 is less than 0"},
+		{"", "--limits.connections_per_address=-2", "-2 is less than -1"},
+		{"", "--limits.handshakes_per_address=-2", "-2 is less than -1"},
+		{"", "--limits.failed_tokens_per_address=-2", "-2 is less than -1"},
+		{"", "--limits.connections_per_user=-1", "-1 is less than 0"},
+		{"", "--limits.subscribes_per_minute=-1", "-1 is less than 0"},
+		{"", "--limits.connection_age=59s", "59s is less than 1m"},
+		{"", "--limits.connection_age=-1s", "-1s is less than 0"},
 		{"", "--limits.rooms_per_connection=0", "0 is less than 1"},
 		{"", "--limits.message_bytes=0", "0 is less than 1"},
 		{"", "--limits.message_bytes=65MiB", "65MiB is more than 64MiB"},
@@ -73,6 +80,23 @@ func TestLimitsAreChecked(t *testing.T) {
 		{"", "--limits.message_burst=0", "0 is less than 1"},
 		{"", "--limits.outbox_bytes=4095", "4095 is less than 4KiB"},
 		{"", "--limits.mailbox_bytes=1023KiB", "1023KiB is less than 1MiB"},
+	})
+	c := mustLoad(t, "", "--limits.connections_per_address=-1", "--limits.handshakes_per_address=-1",
+		"--limits.failed_tokens_per_address=-1", "--limits.connection_age=1m")
+	if c.Limits.ConnectionsPerAddress != -1 || c.Limits.HandshakesPerAddress != -1 || c.Limits.FailedTokensPerAddress != -1 {
+		t.Errorf("the limits of an address are %+v, want -1", c.Limits)
+	}
+}
+
+func TestDryRunIsForLimitsThatProtectOthersOnly(t *testing.T) {
+	mustLoad(t, "", "--limits.dry_run=connections_per_address,connections_per_user,handshakes_per_address,failed_tokens_per_address,"+
+		"messages_per_minute,message_bytes,rooms_per_connection,subscribes_per_minute")
+	for _, limit := range []string{"connections", "outbox_bytes", "mailbox_bytes", "frame_timeout"} {
+		checkRefusals(t, []refusal{{"", "--limits.dry_run=" + limit, limit + " protects memory and open files, and always holds"}})
+	}
+	checkRefusals(t, []refusal{
+		{"", "--limits.dry_run=message_byte", `"message_byte" is not one of connections_per_address, connections_per_user`},
+		{"limits: {dry_run: [message_bytes, 1]}", "", "is not a list"},
 	})
 }
 

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 )
 
@@ -23,6 +24,15 @@ type Config struct {
 		HandshakeTimeout  time.Duration `mapstructure:"handshake_timeout"`
 		PingInterval      time.Duration `mapstructure:"ping_interval"`
 		PongTimeout       time.Duration `mapstructure:"pong_timeout"` // less than PingInterval
+
+		RequireOrigin  bool           `mapstructure:"require_origin"`
+		TrustedProxies []netip.Prefix `mapstructure:"trusted_proxies"`    // masked, and none of IPv4 in IPv6
+		ProxyHeader    string         `mapstructure:"proxy_header"`       // auto, x-forwarded-for or forwarded
+		ProxyProtocol  bool           `mapstructure:"proxy_protocol"`     // if set, TrustedProxies are not empty
+		Upstream       string         `mapstructure:"upstream"`           // scheme://host[:port]; empty: none
+		TLSCertFile    string         `mapstructure:"tls_cert_file"`      // empty: no TLS
+		TLSKeyFile     string         `mapstructure:"tls_key_file"`       // set if and only if TLSCertFile is
+		TLSClientCA    string         `mapstructure:"tls_client_ca_file"` // empty: clients need no certificate
 	} `mapstructure:"http"`
 
 	Admin struct {
@@ -88,6 +98,16 @@ type Config struct {
 		OutboxBytes        int           `mapstructure:"outbox_bytes"`
 		MailboxBytes       int           `mapstructure:"mailbox_bytes"`
 		FrameTimeout       time.Duration `mapstructure:"frame_timeout"`
+
+		// 0: the default for public addresses, and no limit for loopback and private ones; -1: no limit.
+		ConnectionsPerAddress  int `mapstructure:"connections_per_address"`
+		HandshakesPerAddress   int `mapstructure:"handshakes_per_address"`    // a minute
+		FailedTokensPerAddress int `mapstructure:"failed_tokens_per_address"` // a minute
+
+		ConnectionsPerUser  int           `mapstructure:"connections_per_user"`  // 0: no limit
+		SubscribesPerMinute int           `mapstructure:"subscribes_per_minute"` // 0: no limit but MessagesPerMinute
+		ConnectionAge       time.Duration `mapstructure:"connection_age"`        // 0: no limit; or else a minute or more
+		DryRun              []string      `mapstructure:"dry_run"`               // names of limits
 	} `mapstructure:"limits"`
 
 	Gap struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -140,6 +141,7 @@ func TestEachKindIsReadFromFileAndText(t *testing.T) {
 	templates := []string{"user:{sub}", "a,b"}
 	want := mustLoad(t, "")
 	want.HTTP.InsecureAnyOrigin = true
+	want.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}
 	want.Auth.Audience = []string{"x", "y"}
 	want.Auth.Issuers[0].Audience = want.Auth.Audience
 	want.Auth.Expiring = 0
@@ -151,21 +153,21 @@ func TestEachKindIsReadFromFileAndText(t *testing.T) {
 	want.Limits.MessageBytes = 2000
 
 	asFile := `
-http: {insecure_any_origin: true}
+http: {insecure_any_origin: true, trusted_proxies: [10.0.0.0/8, "2001:db8::1"]}
 auth: {audience: [x, " y ", ""], expiring: 0}
 rooms: {auto: ["user:{sub}", "a,b"]}
 redis: {password: p, leave_delay: 1m30s}
 limits: {connections: 7, outbox_bytes: 64KiB, message_bytes: 2000}
 `
 	asStrings := `
-http: {insecure_any_origin: "true"}
+http: {insecure_any_origin: "true", trusted_proxies: "10.0.0.0/8, 2001:db8::1,"}
 auth: {audience: "x, y,", expiring: "0"}
 rooms: {auto: "user:{sub}  a,b"}
 redis: {password: "p\r\n", leave_delay: "90s"}
 limits: {connections: "7", outbox_bytes: "65536", message_bytes: "2000"}
 `
 	flags := []string{
-		"--http.insecure_any_origin", "--auth.audience=x", "--auth.audience=y", "--auth.expiring=0",
+		"--http.insecure_any_origin", "--http.trusted_proxies=10.0.0.0/8", "--http.trusted_proxies=2001:db8::1", "--auth.audience=x", "--auth.audience=y", "--auth.expiring=0",
 		"--rooms.auto=user:{sub}", "--rooms.auto=a,b", "--redis.password=p", "--redis.leave_delay=90s",
 		"--limits.connections=7", "--limits.outbox_bytes=64KiB", "--limits.message_bytes=2000",
 	}
@@ -190,12 +192,13 @@ func TestAdminOffIsNoAddress(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	short := strings.Repeat("s", 40)
-	c, err := load(t, "", "JWT_SECRET="+goodSecret+"\n"+short, "--http.insecure_any_origin")
+	c, err := load(t, "", "JWT_SECRET="+goodSecret+"\n"+short, "--http.insecure_any_origin", "--http.trusted_proxies=0.0.0.0/0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(c.Warnings(), "\n")
-	for _, want := range []string{"secret 2 of 2 has 40 bytes", "openssl rand -base64 48", "http.insecure_any_origin"} {
+	for _, want := range []string{"secret 2 of 2 has 40 bytes", "openssl rand -base64 48", "http.insecure_any_origin",
+		"http.trusted_proxies: 0.0.0.0/0 is everybody"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("warnings lack %q:\n%s", want, got)
 		}

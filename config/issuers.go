@@ -67,8 +67,8 @@ func (l *loader) checkNames(at string, fields map[string]any, from string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
-			l.errs = append(l.errs, fmt.Errorf("%s%s (%s): no such setting of an issuer%s", at, name, from,
-				didYouMean(name, known, "; it has "+strings.Join(known, ", "))))
+			l.unknown("%s%s (%s): no such setting of an issuer%s", at, name, from,
+				didYouMean(name, known, "; it has "+strings.Join(known, ", ")))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const (
 	size     kind = "bytes"    // int
 	list     kind = "list"     // []string; as a string, commas between
 	words    kind = "words"    // []string; as a string, spaces between, since a room name may hold a comma
+	networks kind = "networks" // []netip.Prefix; as a string, commas between
 	secret   kind = "secret"   // Secret
 	secrets  kind = "secrets"  // []Secret; as a string, one a line
 	address  kind = "url"      // URL
@@ -39,6 +41,8 @@ func (k kind) noun() string {
 		return "a list, or a string with commas between"
 	case words:
 		return "a list, or a string with spaces between"
+	case networks:
+		return "a list of addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
 	case secrets:
 		return "a string or a list of strings (quotes make it one)"
 	case issuers:
@@ -57,7 +61,7 @@ func (k kind) fileOnly() bool { return k == issuers }
 // separator stands between the items of a list that is written as a string; empty for what is no list.
 func (k kind) separator() string {
 	switch k {
-	case list:
+	case list, networks:
 		return ","
 	case words:
 		return " "
@@ -90,6 +94,8 @@ func (k kind) decode(raw any) (value any, ok bool) {
 		switch k {
 		case list, words:
 			return trimmed(items), true
+		case networks:
+			return parseNetworks(trimmed(items))
 		case secrets:
 			return filled(items), true
 		}
@@ -113,6 +119,8 @@ func (k kind) parse(s string) (value any, ok bool) {
 		value = trimmed(strings.Split(s, ","))
 	case words:
 		value = strings.Fields(s)
+	case networks:
+		return parseNetworks(trimmed(strings.Split(s, ",")))
 	case secret:
 		value = Secret(trimNewline(s))
 	case secrets:
@@ -140,6 +148,27 @@ func parseSize(s string) (int, bool) {
 		return 0, false
 	}
 	return n << shift, true
+}
+
+// parseNetworks reads networks, and addresses as networks of one. IPv4 in IPv6's clothes becomes IPv4, as which a
+// peer's address is compared.
+func parseNetworks(items []string) ([]netip.Prefix, bool) {
+	all := make([]netip.Prefix, 0, len(items))
+	for _, item := range items {
+		network, err := netip.ParsePrefix(item)
+		if addr, notAddr := netip.ParseAddr(item); notAddr == nil && addr.Zone() == "" {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		const mapped = 96 // bits before the IPv4 address
+		if addr := network.Addr(); addr.Is4In6() {
+			network = netip.PrefixFrom(addr.Unmap(), network.Bits()-mapped)
+		}
+		if err != nil || !network.IsValid() {
+			return nil, false
+		}
+		all = append(all, network)
+	}
+	return all, true
 }
 
 // trimmed trims each item and drops the empty ones.

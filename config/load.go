@@ -21,8 +21,10 @@ type Source struct {
 	File    string         // path of a YAML file; empty: the one that ROOMGATE_CONFIG names, if any
 
 	// Only names the sections, such as "redis", whose values must be good: for a command that uses no others. A bad
-	// value of another section counts as not set. None: all must be. A name that is no setting's is refused in any case.
+	// value of another section counts as not set. None: all must be.
 	Only []string
+
+	AnyName bool // pass over a name that is no setting's, for a command that has told of it already
 }
 
 // uses reports whether the values of key's section must be good.
@@ -35,6 +37,7 @@ func (s Source) uses(key string) bool {
 func Load(src Source) (*Config, error) {
 	l := &loader{
 		uses:  src.uses,
+		lax:   src.AnyName,
 		flags: src.Flags,
 		env:   environment(src.Environ),
 		from:  map[string]string{},
@@ -65,6 +68,7 @@ func Load(src Source) (*Config, error) {
 // loader is the state of one Load.
 type loader struct {
 	uses  func(key string) bool
+	lax   bool // a name that is no setting's is no error
 	flags *pflag.FlagSet
 	env   map[string]string
 	path  string       // of the file; empty: none
@@ -107,6 +111,13 @@ func (l *loader) fail(key, format string, args ...any) {
 		return
 	}
 	l.errs = append(l.errs, fmt.Errorf("%s (%s): %w", key, cmp.Or(l.from[key], "default"), fmt.Errorf(format, args...)))
+}
+
+// unknown notes a name that is no setting's.
+func (l *loader) unknown(format string, args ...any) {
+	if !l.lax {
+		l.errs = append(l.errs, fmt.Errorf(format, args...))
+	}
 }
 
 // value returns what s is set to; false if it is not set, or wrongly.

@@ -79,5 +79,8 @@ func (s setting) meaning() string {
 	case s.max != "":
 		sentences = append(sentences, "At most "+s.max)
 	}
+	if s.restart {
+		sentences = append(sentences, "Another value needs a restart")
+	}
 	return strings.Join(sentences, ". ") + "."
 }

@@ -47,19 +47,19 @@ func (l *loader) checkEnvironment() {
 		switch {
 		case !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name):
 		case inFile[name] != "":
-			l.errs = append(l.errs, fmt.Errorf("environment %s: %s can be in the file only", name, inFile[name]))
+			l.unknown("environment %s: %s can be in the file only", name, inFile[name])
 		case serviceLink.MatchString(name), strings.HasSuffix(name, "_PORT") && strings.Contains(l.env[name], "://"):
 			links = append(links, name)
 		case sections[name] != "":
-			l.errs = append(l.errs, fmt.Errorf("environment %s: is a section, not a setting: set its settings, such as %s",
-				name, sections[name]))
+			l.unknown("environment %s: is a section, not a setting: set its settings, such as %s",
+				name, sections[name])
 		default:
-			l.errs = append(l.errs, fmt.Errorf("environment %s: no such setting%s", name, didYouMean(name, known, "; --help lists all")))
+			l.unknown("environment %s: no such setting%s", name, didYouMean(name, known, "; --help lists all"))
 		}
 	}
 	if len(links) > 0 {
-		l.errs = append(l.errs, fmt.Errorf("environment %s: Kubernetes sets these for a Service named roomgate: "+
-			"set enableServiceLinks: false in the pod's spec", strings.Join(links, ", ")))
+		l.unknown("environment %s: Kubernetes sets these for a Service named roomgate: "+
+			"set enableServiceLinks: false in the pod's spec", strings.Join(links, ", "))
 	}
 }
 
@@ -106,9 +106,9 @@ func (l *loader) checkFile() {
 			// A mapping as the value of a setting: refused when that is decoded.
 		case sections[key] && l.file.Get(key) == nil: // a section with nothing in it
 		case sections[key]:
-			l.errs = append(l.errs, fmt.Errorf("%s (file %s): is a section: put its settings below it, indented", key, l.path))
+			l.unknown("%s (file %s): is a section: put its settings below it, indented", key, l.path)
 		default:
-			l.errs = append(l.errs, fmt.Errorf("%s (file %s): no such setting%s", key, l.path, didYouMean(key, known, "; --help lists all")))
+			l.unknown("%s (file %s): no such setting%s", key, l.path, didYouMean(key, known, "; --help lists all"))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // refusal is what must be refused, and what the error must say.
@@ -68,6 +69,23 @@ func TestOnlyTheSectionsInUseMustBeGood(t *testing.T) {
 	}
 	if _, err = Load(Source{Environ: []string{"ROOMGATE_HTTP_ADR=:1"}, Only: []string{"redis"}}); err == nil {
 		t.Error("an unknown name was not refused")
+	}
+}
+
+func TestUnknownNamesCanBePassedOver(t *testing.T) {
+	file := write(t, "roomgate.yaml", "http: {pathh: /x}\nfrobnicate: 1\nauth: {issuers: [{colour: red}]}\nredis: {timeout: 7s}")
+	source := Source{Environ: []string{"ROOMGATE_FOO=1", "ROOMGATE_REDIS=x", "ROOMGATE_REDIS_SERVICE_HOST=x"}, File: file,
+		Only: []string{"redis"}, AnyName: true}
+	c, err := Load(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.Redis.Timeout, 7*time.Second; got != want {
+		t.Errorf("redis.timeout is %v, want %v", got, want)
+	}
+	source.Environ = append(source.Environ, "ROOMGATE_REDIS_TIMEOUT=soon")
+	if _, err = Load(source); err == nil {
+		t.Error("a bad value was passed over, too")
 	}
 }
 

@@ -20,11 +20,12 @@ type setting struct {
 	kind kind
 	def  string // as one would write it in a variable
 
-	help    string   // one line: unit, and what zero means
-	doc     string   // more, for the documentation only
-	min     string   // of an int, a duration or a size; empty: 0
-	max     string   // likewise; empty: none
-	choices []string // of a string, or of each item of a list; empty: any
+	help    string                   // one line: unit, and what zero means
+	doc     string                   // more, for the documentation only
+	min     string                   // of an int, a duration or a size; empty: 0
+	max     string                   // likewise; empty: none
+	choices []string                 // of a string, or of each item of a list; empty: any
+	whyNot  func(item string) string // more to say of an item that is none of choices; nil: nothing
 
 	alias   string                       // a well-known variable that also sets it
 	convert func(string) (string, error) // from what the alias holds; nil: as it is
@@ -32,6 +33,7 @@ type setting struct {
 	twinOf string // of a <key>_file: the secret that the file holds
 
 	perIssuer bool // each entry of auth.issuers has it; of a single issuer, it is in the section itself
+	restart   bool // a running process cannot take over another value: see Config.Take
 }
 
 // section is the part of the key before the dot.
@@ -130,7 +132,11 @@ func (s setting) checkChoice(item string) error {
 	if len(s.choices) == 0 || slices.Contains(s.choices, item) {
 		return nil
 	}
-	return fmt.Errorf("%q is not one of %s", item, strings.Join(s.choices, ", "))
+	reason := ""
+	if s.whyNot != nil {
+		reason = s.whyNot(item)
+	}
+	return fmt.Errorf("%q is not one of %s%s", item, strings.Join(s.choices, ", "), reason)
 }
 
 // show quotes a string and leaves anything else as YAML had it.

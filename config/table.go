@@ -1,28 +1,64 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
+
+// perAddress is said of each limit of an address.
+const perAddress = "0 sets no limit for loopback and private addresses, as which proxies that are not in `http.trusted_proxies` appear; any other number is for all"
+
+// whyAlways is why a limit cannot be in limits.dry_run.
+func whyAlways(limit string) string {
+	if limit == "connections" || limit == "outbox_bytes" || limit == "mailbox_bytes" || strings.HasSuffix(limit, "timeout") {
+		return ": " + limit + " protects memory and open files, and always holds"
+	}
+	return ""
+}
 
 // table is the one list of settings, in the order of the documentation. Config has a field for each row.
 var table = []setting{
-	{key: "http.addr", kind: plain, def: ":8080", alias: "PORT", convert: portToAddr,
+	{key: "http.addr", kind: plain, def: ":8080", alias: "PORT", convert: portToAddr, restart: true,
 		help: "host:port on which clients connect; no host: every address"},
-	{key: "http.path", kind: plain, def: "/ws",
+	{key: "http.path", kind: plain, def: "/ws", restart: true,
 		help: "path of the WebSocket endpoint; what is below it is served too"},
 	{key: "http.allowed_origins", kind: list, alias: "CORS_ORIGIN",
 		help: "web origins that may connect; empty: the same host only",
 		doc:  "An entry is `https://app.example.com` (a port if it is not the scheme's own), or `https://*.example.com` for every host below. A request without `Origin` is not from a web page, and is left to its token."},
 	{key: "http.insecure_any_origin", kind: boolean, def: "false",
 		help: "let any web page connect, and ignore http.allowed_origins"},
+	{key: "http.require_origin", kind: boolean, def: "false",
+		help: "refuse requests without Origin, which are those of whoever is no browser"},
 	{key: "http.default_format", kind: plain, def: "raw", choices: []string{"raw", "v1"},
 		help: "format for a client that offers no subprotocol"},
-	{key: "http.handshake_timeout", kind: duration, def: "10s", min: "1ms",
-		help: "time for a request's headers to arrive"},
+	{key: "http.handshake_timeout", kind: duration, def: "10s", min: "1ms", restart: true,
+		help: "time for a request's headers to arrive, and before them for the PROXY header and for the TLS handshake"},
 	{key: "http.ping_interval", kind: duration, def: "30s", min: "1s",
 		help: "time between two pings to a client, ±10 % at random"},
 	{key: "http.pong_timeout", kind: duration, def: "10s", min: "1ms",
 		help: "time for the pong to come before the connection ends; less than http.ping_interval"},
+	{key: "http.trusted_proxies", kind: networks,
+		help: "proxies whose word is taken for whom they connect; empty: none, and their headers are ignored",
+		doc:  "`10.0.0.7` or `10.0.0.0/8`. The client is the rightmost address that is not one of these. Whoever can connect from one of them can pass for any address."},
+	{key: "http.proxy_header", kind: plain, def: "auto", choices: []string{"auto", "x-forwarded-for", "forwarded"},
+		help: "header in which trusted proxies name the client",
+		doc:  "`auto`: `X-Forwarded-For`, or `Forwarded` (RFC 7239) if there is none. A proxy that sets one and passes the other on lets its clients write the other: name the one it sets."},
+	{key: "http.proxy_protocol", kind: boolean, def: "false",
+		help: "connections from http.trusted_proxies begin with a PROXY header, version 1 or 2",
+		doc:  "From a trusted proxy that sends none, no connection is served."},
+	{key: "http.upstream", kind: plain, restart: true,
+		help: "URL of an API that gets every request which is not on http.path, such as http://127.0.0.1:3000; empty: none",
+		doc:  "So that one port serves both. `Host` is kept, `X-Forwarded-For`, `-Host` and `-Proto` tell of the client, and the API's own WebSockets pass. What the client itself says in such headers is dropped, unless it is in `http.trusted_proxies`."},
+	{key: "http.tls_cert_file", kind: plain, restart: true,
+		help: "path of a PEM file of the certificate for http.addr and its chain; empty: no TLS",
+		doc:  "Needs `http.tls_key_file`. What the files hold is read again within seconds of a change."},
+	{key: "http.tls_key_file", kind: plain, restart: true,
+		help: "path of a PEM file of the certificate's private key"},
+	{key: "http.tls_client_ca_file", kind: plain, restart: true,
+		help: "path of a PEM file of authorities, of one of which each client must have a certificate; empty: none",
+		doc:  "A token is needed all the same. What the file holds is read again, too."},
 
-	{key: "admin.addr", kind: plain, def: "127.0.0.1:9090",
+	{key: "admin.addr", kind: plain, def: "127.0.0.1:9090", restart: true,
 		help: "host:port of health, readiness, metrics and debugging; off: none",
 		doc:  "Not for the public: bind it where only probes and Prometheus can reach."},
 
@@ -46,7 +82,7 @@ var table = []setting{
 		help: "signature algorithms that are accepted; not set: all that go with the keys",
 		doc:  "`HS…` go with `auth.secret` only, the others with public keys only."},
 	{key: "auth.leeway", kind: duration, def: "30s", max: "5m", perIssuer: true,
-		help: "difference of clocks that is tolerated in exp, nbf and iat; 0: none"},
+		help: "difference of clocks that is tolerated in exp and nbf; 0: none"},
 	{key: "auth.issuers", kind: issuers,
 		help: "several issuers, each with its own keys, in place of the settings above",
 		doc:  "In the file only: see [Issuers](#issuers)."},
@@ -90,35 +126,46 @@ var table = []setting{
 		help: "rooms that every client may publish to, besides those of its token",
 		doc:  "Written as in `rooms.allow`."},
 
-	{key: "redis.url", kind: address, def: "redis://127.0.0.1:6379", alias: "REDIS_URL",
+	{key: "redis.url", kind: address, def: "redis://127.0.0.1:6379", alias: "REDIS_URL", restart: true,
 		help: "where Redis is: redis://user:password@host:port/db, or rediss:// for TLS",
 		doc:  "Percent-encode what is special in user and password. The database, 0 if there is none, is where `auth.revoked` looks; messages come whatever it is."},
-	{key: "redis.username", kind: plain,
+	{key: "redis.username", kind: plain, restart: true,
 		help: "user name; empty: the one in redis.url"},
-	{key: "redis.password", kind: secret,
+	{key: "redis.password", kind: secret, restart: true,
 		help: "password; empty: the one in redis.url"},
-	{key: "redis.ca_file", kind: plain,
+	{key: "redis.ca_file", kind: plain, restart: true,
 		help: "path of a PEM file of certificate authorities to trust besides the system's, for rediss://"},
-	{key: "redis.channel_prefix", kind: plain, def: "room:",
+	{key: "redis.channel_prefix", kind: plain, def: "room:", restart: true,
 		help: "what stands before a room's name in its channel; at most 64 bytes of printable ASCII"},
-	{key: "redis.leave_delay", kind: duration, def: "5s",
+	{key: "redis.leave_delay", kind: duration, def: "5s", restart: true,
 		help: "how long a room's subscription is kept after its last client here left; 0: not at all"},
-	{key: "redis.canary_interval", kind: duration, def: "2s", min: "1ms",
+	{key: "redis.canary_interval", kind: duration, def: "2s", min: "1ms", restart: true,
 		help: "time between two messages that each replica publishes to itself, to prove that Redis delivers"},
-	{key: "redis.canary_timeout", kind: duration, def: "6s", min: "1ms",
+	{key: "redis.canary_timeout", kind: duration, def: "6s", min: "1ms", restart: true,
 		help: "silence after which Redis counts as lost and is connected anew; more than redis.canary_interval"},
-	{key: "redis.timeout", kind: duration, def: "5s", min: "1ms",
+	{key: "redis.timeout", kind: duration, def: "5s", min: "1ms", restart: true,
 		help: "time for Redis to accept a connection, confirm a subscription or take a message"},
 
-	{key: "control.enabled", kind: boolean, def: "false",
+	{key: "control.enabled", kind: boolean, def: "false", restart: true,
 		help: "obey commands that are published to control.channel, such as to disconnect a user",
 		doc:  "Whoever can publish to that channel can disconnect anybody. With an ACL the user needs `&roomgate:control`. A command is not repeated for a replica that Redis could not reach."},
-	{key: "control.channel", kind: plain, def: "roomgate:control",
+	{key: "control.channel", kind: plain, def: "roomgate:control", restart: true,
 		help: "Redis channel of commands, not under redis.channel_prefix; 1 to 64 bytes of printable ASCII",
 		doc:  "No room can be that channel, so no client can publish to it."},
 
 	{key: "limits.connections", kind: integer, def: "0",
 		help: "connections at a time; 0: as many as the open-files limit permits"},
+	{key: "limits.connections_per_address", kind: integer, def: "0", min: "-1",
+		help: "connections of one address (of IPv6: of its /64) at a time; 0: 1000 for public ones; -1: no limit",
+		doc:  perAddress},
+	{key: "limits.handshakes_per_address", kind: integer, def: "0", min: "-1",
+		help: "connection attempts of one address a minute; 0: 600 for public ones; -1: no limit",
+		doc:  perAddress},
+	{key: "limits.failed_tokens_per_address", kind: integer, def: "0", min: "-1",
+		help: "refused tokens of one address a minute, beyond which none is looked at; 0: 60 for public ones; -1: no limit",
+		doc:  perAddress},
+	{key: "limits.connections_per_user", kind: integer, def: "0",
+		help: "connections of one sub at a time, on each replica; 0: no limit"},
 	{key: "limits.rooms_per_connection", kind: integer, def: "100", min: "1",
 		help: "rooms a client may be in at a time"},
 	{key: "limits.message_bytes", kind: size, def: "100KiB", min: "1", max: "64MiB",
@@ -127,12 +174,22 @@ var table = []setting{
 		help: "messages a client may send, averaged; 0: no limit"},
 	{key: "limits.message_burst", kind: integer, def: "20", min: "1",
 		help: "messages a client may send at once, within limits.messages_per_minute"},
+	{key: "limits.subscribes_per_minute", kind: integer, def: "0",
+		help: "rooms a client may ask to join, averaged; 0: no limit but limits.messages_per_minute"},
 	{key: "limits.outbox_bytes", kind: size, def: "1MiB", min: "4KiB",
 		help: "what may wait for a client that reads slowly, before its connection ends"},
 	{key: "limits.mailbox_bytes", kind: size, def: "64MiB", min: "1MiB",
 		help: "what may wait to be sent to rooms, in each lane; beyond, messages are dropped and clients get a gap"},
 	{key: "limits.frame_timeout", kind: duration, def: "10s", min: "1ms",
 		help: "time for a client to finish a frame it has begun"},
+	{key: "limits.connection_age", kind: duration, def: "0",
+		help: "age at which a client is told to reconnect, ±10 % at random; at least 1m; 0: never"},
+	{key: "limits.dry_run", kind: list,
+		choices: []string{"connections_per_address", "connections_per_user", "handshakes_per_address", "failed_tokens_per_address",
+			"messages_per_minute", "message_bytes", "rooms_per_connection", "subscribes_per_minute"},
+		whyNot: whyAlways,
+		help:   "limits that only count and log what they would refuse",
+		doc:    "To see whom a limit would hit before it does. Limits that protect memory and open files always hold."},
 
 	{key: "gap.spread", kind: duration, def: "5s",
 		help: "clients that missed messages refetch at a random time within this; 0: at once"},
@@ -144,6 +201,6 @@ var table = []setting{
 
 	{key: "log.level", kind: plain, def: "info", choices: []string{"debug", "info", "warn", "error"},
 		help: "least severe level that is logged"},
-	{key: "log.format", kind: plain, def: "json", choices: []string{"json", "text"},
+	{key: "log.format", kind: plain, def: "json", choices: []string{"json", "text"}, restart: true,
 		help: "form of a log line"},
 }

@@ -28,6 +28,11 @@ func (c *Config) Warnings() []string {
 	if c.HTTP.InsecureAnyOrigin {
 		warn("http.insecure_any_origin: any web page may connect; list yours in http.allowed_origins instead")
 	}
+	for _, network := range c.HTTP.TrustedProxies {
+		if network.Bits() == 0 {
+			warn("http.trusted_proxies: %v is everybody, and so whoever connects can pass for any address; list your proxies", network)
+		}
+	}
 	return warnings
 }
 

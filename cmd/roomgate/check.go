@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/roomgate/roomgate/config"
@@ -17,15 +21,18 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check settings, secrets, open files and Redis, and say all that is wrong",
 		Long: `Checks what serve would start with: the settings, the strength of the secrets, whether public keys
-can be fetched, the limit of open files, and whether Redis lets this user do all that roomgate does. One line each; the exit code is
-1 if one of them begins with FAIL.`,
+can be fetched, the certificate, the limit of open files, and whether Redis lets this user do all that
+roomgate does. One line each; the exit code is 1 if one of them begins with FAIL. Before a SIGHUP it
+says whether the new settings would be taken over.`,
 		Example: `  roomgate check --config /etc/roomgate.yaml`,
 		Args:    cobra.NoArgs, Annotations: uses(allSettings),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := &report{w: cmd.OutOrStdout()}
 			p.checkSettings(cmd, r)
 			p.checkKeys(cmd, r)
+			p.checkCertificate(cmd, r)
 			p.checkOpenFiles(cmd, r)
+			checkMemory(r)
 			p.checkRedis(cmd, r)
 			if r.failed > 0 {
 				return fmt.Errorf("%d of these must be put right before roomgate can serve", r.failed)
@@ -93,7 +100,7 @@ func reportIssuer(r *report, issuer config.Issuer) {
 
 // checkKeys fetches the public keys that serve would verify with.
 func (p *program) checkKeys(cmd *cobra.Command, r *report) {
-	c, err := p.loadOnly(cmd, "auth", "rooms")
+	c, err := p.loadDespite(cmd, "auth", "rooms")
 	if err != nil || !fetchesKeys(c) {
 		return // checkSettings has told it; or there is nothing to fetch
 	}
@@ -110,12 +117,38 @@ func (p *program) checkKeys(cmd *cobra.Command, r *report) {
 	r.ok("keys", "the public keys of every issuer were fetched")
 }
 
+// checkCertificate reads the files that serve would read.
+func (p *program) checkCertificate(cmd *cobra.Command, r *report) {
+	const item = "certificate"
+	c, err := p.loadDespite(cmd, "http")
+	if err != nil {
+		return // checkSettings has told it
+	}
+	k, err := newCertificates(c, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	switch {
+	case err != nil:
+		r.fail(item, err)
+	case k == nil: // no TLS
+	case time.Now().After(k.current.Load().until):
+		r.warn(item, "that of http.tls_cert_file has expired, at %v", k.current.Load().until)
+	default:
+		r.ok(item, "that of http.tls_cert_file is good until %v, and goes with its key", k.current.Load().until)
+	}
+}
+
+// checkMemory says what serve says at its start.
+func checkMemory(r *report) {
+	for _, hint := range memoryAdvice(os.DirFS("/"), debug.SetMemoryLimit(-1)) {
+		r.warn("memory", "%s", hint)
+	}
+}
+
 // fewConnections is what looks like a forgotten limit of open files.
 const fewConnections = 10_000
 
 func (p *program) checkOpenFiles(cmd *cobra.Command, r *report) {
 	const item = "open files"
-	c, err := p.loadOnly(cmd, "limits")
+	c, err := p.loadDespite(cmd, "limits")
 	if err != nil {
 		return // checkSettings has told it
 	}
@@ -136,7 +169,7 @@ func (p *program) checkOpenFiles(cmd *cobra.Command, r *report) {
 }
 
 func (p *program) checkRedis(cmd *cobra.Command, r *report) {
-	c, err := p.loadOnly(cmd, "redis", "control")
+	c, err := p.loadDespite(cmd, "redis", "control")
 	if err != nil {
 		return // checkSettings has told it
 	}

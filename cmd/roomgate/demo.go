@@ -25,8 +25,9 @@ const (
 	demoTokenTTL = 12 * time.Hour // of the token on the terminal
 )
 
-// demoOwn are the flags of what a demo makes itself.
-var demoOwn = []string{"redis.url", "redis.url_file", "auth.secret", "auth.secret_file", configFlag}
+// demoOwn are the flags of what a demo makes itself, or does without.
+var demoOwn = []string{"redis.url", "redis.url_file", "auth.secret", "auth.secret_file", "auth.jwks_url", "auth.discovery",
+	"http.tls_cert_file", "http.tls_key_file", "http.tls_client_ca_file", "http.proxy_protocol", configFlag}
 
 func (p *program) demoCommand() *cobra.Command {
 	return &cobra.Command{
@@ -38,7 +39,7 @@ it ends. It reads flags and ROOMGATE_ variables, but no file; for anything else,
 		Example: `  roomgate demo
   roomgate demo --http.addr 127.0.0.1:3000 --admin.addr 127.0.0.1:9090`,
 		Args:        cobra.NoArgs,
-		Annotations: uses("http admin auth rooms limits gap drain log"),
+		Annotations: map[string]string{settingsKey: "http admin auth rooms limits gap drain log", refusesKey: strings.Join(demoOwn, " ")},
 		RunE:        p.demo,
 	}
 }
@@ -68,7 +69,8 @@ func (p *program) demo(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := newServer(c, newLogger(cmd.ErrOrStderr(), c))
+	log, _ := newLogger(cmd.ErrOrStderr(), c)
+	s, err := newServer(c, log)
 	if err != nil {
 		return errors.Join(err, l.close())
 	}
@@ -90,7 +92,7 @@ func (p *program) demo(cmd *cobra.Command, _ []string) error {
 func (p *program) demoConfig(cmd *cobra.Command) (*config.Config, error) {
 	for _, name := range demoOwn {
 		if cmd.Flags().Changed(name) {
-			return nil, fmt.Errorf("--%s: a demo has its own Redis and secret, and reads no file: use roomgate serve", name)
+			return nil, fmt.Errorf("--%s: a demo has its own Redis and secret, speaks plain HTTP, and reads no file: use roomgate serve", name)
 		}
 	}
 	for _, name := range []string{"ROOMGATE_REDIS_URL", "ROOMGATE_REDIS_URL_FILE", "REDIS_URL"} {
@@ -121,10 +123,10 @@ func demoEnviron(environ []string) []string {
 		"ROOMGATE_DRAIN_DELAY=0s", "ROOMGATE_DRAIN_PERIOD=0s",
 		"ROOMGATE_LOG_LEVEL=warn", "ROOMGATE_LOG_FORMAT=text",
 	}
-	others := []string{"JWT_SECRET", "CORS_ORIGIN", "PORT", "ROOMGATE_CONFIG"}
+	others := []string{"JWT_SECRET", "CORS_ORIGIN", "PORT", "ROOMGATE_CONFIG", "ROOMGATE_HTTP_PROXY_PROTOCOL"}
 	return append(defaults, slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(others, name) || strings.HasPrefix(name, "ROOMGATE_AUTH_")
+		return slices.Contains(others, name) || strings.HasPrefix(name, "ROOMGATE_AUTH_") || strings.HasPrefix(name, "ROOMGATE_HTTP_TLS_")
 	})...)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,26 +100,15 @@ func runVerifier(ctx context.Context, c *config.Config) (v *auth.Verifier, stop 
 	if v, err = newVerifier(c, redis, nil, nil); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { _ = v.Run(ctx) }) // its error is that of a second Run
+	stopKeys := runKeys(ctx, v)
 	stop = func() {
+		stopKeys()
+		over, cancel := context.WithCancel(ctx)
 		cancel()
-		running.Wait()
-		_ = redis.Run(ctx, nobody{}) // ctx is over: all that it does is to close the connections
+		_ = redis.Run(over, nobody{}) // all that it does is to close the connections
 	}
-	deadline, expired := context.WithTimeout(ctx, keysPatience)
-	defer expired()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for v.Ready() != nil {
-		select {
-		case <-tick.C:
-		case <-deadline.Done():
-			return v, stop, nil // what is missing shows in what it answers
-		}
-	}
-	return v, stop, nil
+	awaitKeys(ctx, v)
+	return v, stop, nil // what is missing shows in what it answers
 }
 
 // nobody receives nothing.

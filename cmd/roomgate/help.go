@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,9 +13,11 @@ import (
 const (
 	configFlag      = "config"
 	settingsKey     = "settings" // annotation: the sections of settings that a command uses, spaces between
+	refusesKey      = "refuses"  // annotation: flags of these sections that it does not take, spaces between
 	allSettings     = "http admin auth rooms redis control limits gap drain log"
 	helpColumns     = 110
-	moreAboutConfig = "Each setting is also a variable, ROOMGATE_ and its name in capitals with _ for the dot, and a key of the --config file."
+	moreAboutNames  = "Each setting is also a variable, ROOMGATE_ and its name in capitals with _ for the dot"
+	moreAboutConfig = ", and a key of the --config file"
 )
 
 // sections is what a command says in its annotation.
@@ -59,16 +62,21 @@ func writeSettings(w *strings.Builder, cmd *cobra.Command) {
 	if len(used) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nSettings:\n  %s\n", moreAboutConfig)
+	refused := strings.Fields(cmd.Annotations[refusesKey])
 	all := cmd.Root().PersistentFlags()
-	group := pflag.NewFlagSet("", pflag.ContinueOnError)
-	group.AddFlag(all.Lookup(configFlag))
-	fmt.Fprintf(w, "\n%s", group.FlagUsagesWrapped(helpColumns))
+	fmt.Fprintf(w, "\nSettings:\n  %s", moreAboutNames)
+	if !slices.Contains(refused, configFlag) {
+		group := pflag.NewFlagSet("", pflag.ContinueOnError)
+		group.AddFlag(all.Lookup(configFlag))
+		fmt.Fprintf(w, "%s.\n\n%s", moreAboutConfig, group.FlagUsagesWrapped(helpColumns))
+	} else {
+		fmt.Fprint(w, ".\n")
+	}
 	for _, section := range used {
 		group := pflag.NewFlagSet(section, pflag.ContinueOnError)
 		group.SortFlags = false
 		all.VisitAll(func(f *pflag.Flag) {
-			if strings.HasPrefix(f.Name, section+".") {
+			if strings.HasPrefix(f.Name, section+".") && !slices.Contains(refused, f.Name) {
 				group.AddFlag(f)
 			}
 		})

@@ -12,15 +12,20 @@ import (
 	"github.com/roomgate/roomgate/config"
 )
 
-// newLogger returns the log that c asks for.
-func newLogger(w io.Writer, c *config.Config) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Log.Level)) // config has checked it
+// newLogger returns the log that c asks for, and its level, which may be set at any time.
+func newLogger(w io.Writer, c *config.Config) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(logLevel(c))
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: withUnit}
 	if c.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(w, options)), level
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(w, options)), level
+}
+
+func logLevel(c *config.Config) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(c.Log.Level)) // config has checked it
+	return level
 }
 
 // withUnit writes a duration as 1.5s. As a bare number, as slog has it in JSON, it could be anything.

@@ -26,6 +26,7 @@ type program struct {
 	environ []string
 	path    string         // as it was called; empty: roomgate
 	signals chan os.Signal // what asks a server to end; nil: the process's own signals
+	reloads chan os.Signal // what asks it to read its settings anew; nil: SIGHUP
 }
 
 // execute runs one command line and returns the exit code: 0, or 1 after an error, of which

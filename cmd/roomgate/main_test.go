@@ -52,6 +52,7 @@ const testSecret = "a secret of tests, sixty-four bytes long, so that none warns
 type process struct {
 	t       testing.TB
 	signals chan os.Signal
+	reloads chan os.Signal
 	exit    chan int // gets the exit code
 
 	stdout, stderr output
@@ -60,12 +61,12 @@ type process struct {
 // start runs a command line with the variables in environ and nothing else. The test's end ends it.
 func start(t testing.TB, environ []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, signals: make(chan os.Signal, 2), exit: make(chan int, 1)}
+	p := &process{t: t, signals: make(chan os.Signal, 2), reloads: make(chan os.Signal, 1), exit: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		roomgate := &program{environ: environ, signals: p.signals}
+		roomgate := &program{environ: environ, signals: p.signals, reloads: p.reloads}
 		p.exit <- roomgate.execute(ctx, args, strings.NewReader(""), &p.stdout, &p.stderr)
 	}()
 	t.Cleanup(func() {

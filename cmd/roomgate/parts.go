@@ -59,6 +59,10 @@ const shutdownTime = time.Second
 // serveHTTP is the run of an HTTP server.
 func serveHTTP(server *http.Server, l net.Listener) func(context.Context) error {
 	return func(ctx context.Context) error {
+		// Ends what Shutdown has lost sight of: a WebSocket of http.upstream is two bare connections.
+		requests, end := context.WithCancel(context.Background())
+		defer end()
+		server.BaseContext = func(net.Listener) context.Context { return requests }
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }() // ends with Shutdown or Close
 		select {

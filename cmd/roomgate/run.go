@@ -23,9 +23,12 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 		running.start("admin listener", serveHTTP(s.adminServer(), l.admin))
 	}
 	running.start("pubsub", func(ctx context.Context) error { return s.broker.Run(ctx, s.gateway) })
-	running.start("keys", s.tokens.Run)
+	running.start("settings", s.keepSettings)
+	if s.certificates != nil {
+		running.start("certificate", s.certificates.run)
+	}
 	running.start("gateway", s.gateway.Run)
-	running.start("listener", serveHTTP(s.frontServer(), l.front))
+	running.start("listener", serveHTTP(s.frontServer(), s.secured(l.front)))
 
 	var why error
 	select {
@@ -38,6 +41,9 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 	s.gateway.StopAdmitting()
 	cut := s.gateway.Connections()
 	err := errors.Join(why, running.stop())
+	if s.upstream != nil {
+		s.upstream.close()
+	}
 	if cut > 0 {
 		err = errors.Join(err, fmt.Errorf("%d connections were cut off", cut))
 	}
@@ -49,7 +55,7 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 // second signal or the end of ctx cuts it short; an error if a part fails meanwhile.
 func (s *server) drain(ctx context.Context, first os.Signal, signals <-chan os.Signal, failed <-chan error) error {
 	began := time.Now()
-	delay, period := s.config.Drain.Delay, s.config.Drain.Period
+	delay, period := s.settings().Drain.Delay, s.settings().Drain.Period
 	s.draining.Store(true) // the gateway still lets clients in until load balancers have seen it
 	s.log.Info("draining", slog.String("signal", first.String()), slog.Int("connections", s.gateway.Connections()),
 		slog.Duration("delay", delay), slog.Duration("period", period))

@@ -23,8 +23,11 @@ It starts with a good set of settings or not at all, and then says everything th
 is away it starts, is not ready, and goes on trying.
 
 SIGTERM or SIGINT drains: not ready at once; new clients are let in for drain.delay, until load
-balancers have noticed; then the connections are closed within drain.period, each told when to reconnect; then it exits with 0. A second signal ends it at
-once, with 1 if connections were cut off.`,
+balancers have noticed; then the connections are closed within drain.period, each told when to
+reconnect; then it exits with 0. A second signal ends it at once, with 1 if connections were cut off.
+
+SIGHUP reads the settings again, secrets too. All that are good without a restart change at once, and
+connections stay; if one is bad, nothing changes. The log says what came of it.`,
 		Example: `  roomgate serve --config /etc/roomgate.yaml
   ROOMGATE_AUTH_SECRET_FILE=/run/secrets/jwt roomgate serve --redis.url redis://redis:6379
   roomgate serve --http.allowed_origins https://app.example.com --rooms.auto user:{sub}`,
@@ -39,7 +42,7 @@ func (p *program) serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(cmd.ErrOrStderr(), c)
+	log, level := newLogger(cmd.ErrOrStderr(), c)
 	l, err := listen(c)
 	if err != nil {
 		return err
@@ -50,26 +53,34 @@ func (p *program) serve(cmd *cobra.Command, _ []string) error {
 	}
 	signals, stop := p.notify()
 	defer stop()
+	s.reloads.signals, stop = p.notifyReload()
+	defer stop()
+	s.reloads.load, s.reloads.level = func() (*config.Config, error) { return p.loadOnly(cmd) }, level
 	s.announce(l)
 	return s.run(cmd.Context(), l, signals)
 }
 
 // announce logs what begins, and what is better changed.
 func (s *server) announce(l listeners) {
-	c := s.config
+	c := s.settings()
 	admin := "off"
 	if l.admin != nil {
 		admin = l.admin.Addr().String()
 	}
 	b := readBuild()
+	limit, _ := s.limit(c) // newServer has tried it
 	s.log.Info("serving",
 		slog.String("version", b.version), slog.String("revision", b.revision),
-		slog.String("addr", l.front.Addr().String()), slog.String("path", c.HTTP.Path), slog.String("admin", admin),
+		slog.String("addr", l.front.Addr().String()), slog.Bool("tls", s.certificates != nil), slog.String("path", c.HTTP.Path),
+		slog.String("upstream", c.HTTP.Upstream), slog.String("admin", admin),
 		slog.Any("redis", c.Redis.URL), slog.String("channel_prefix", c.Redis.ChannelPrefix),
-		slog.Int("connections", s.limit), slog.Int("rooms_per_connection", c.Limits.RoomsPerConnection),
+		slog.Int("connections", limit), slog.Int("rooms_per_connection", c.Limits.RoomsPerConnection),
 		slog.Int("message_bytes", c.Limits.MessageBytes), slog.Int("outbox_bytes", c.Limits.OutboxBytes))
 	for _, warning := range c.Warnings() {
 		s.log.Warn(warning)
+	}
+	for _, hint := range advice() {
+		s.log.Info(hint)
 	}
 	if len(c.HTTP.AllowedOrigins) == 0 && !c.HTTP.InsecureAnyOrigin {
 		s.log.Info("no origin is listed in http.allowed_origins: of web pages, only those of this very host may connect")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -24,28 +26,36 @@ const (
 	adminTimeout   = 10 * time.Second // for the headers of a request to the admin listener
 )
 
-// A server is one replica: its parts, wired together. All fields but draining are set before run.
+// A server is one replica: its parts, wired together. All fields but the atomic ones are set
+// before run.
 type server struct {
-	config  *config.Config
-	limit   int // of connections
-	log     *slog.Logger
-	metrics *prometheus.Registry
-	broker  *pubsub.Broker
-	tokens  *auth.Verifier
-	gateway *gateway.Gateway
-	handler http.Handler // of http.addr
+	log          *slog.Logger
+	metrics      *prometheus.Registry
+	broker       *pubsub.Broker
+	gateway      *gateway.Gateway
+	certificates *certificates // nil: no TLS
+	upstream     *upstream     // nil: none
+	handler      http.Handler  // of http.addr
+	hints        sampler       // of proxies that are not trusted
+	reloads      reloads
 
+	config   atomic.Pointer[config.Config] // replaced by a reload, as is
+	tokens   atomic.Pointer[auth.Verifier]
 	draining atomic.Bool
 }
 
 // newServer makes what c asks for. It connects to nothing and listens nowhere.
 func newServer(c *config.Config, log *slog.Logger) (*server, error) {
-	files, err := openFileLimit()
+	s := &server{log: log, metrics: newRegistry()}
+	s.config.Store(c)
+	limit, err := s.limit(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{config: c, log: log, metrics: newRegistry()}
-	if s.limit, err = connectionLimit(c.Limits.Connections, files); err != nil {
+	if s.certificates, err = newCertificates(c, log, s.metrics); err != nil {
+		return nil, err
+	}
+	if s.upstream, err = newUpstream(c, s.settings, log); err != nil {
 		return nil, err
 	}
 	toRedis := pubsubOptions(c)
@@ -53,26 +63,56 @@ func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 	if s.broker, err = pubsub.New(toRedis); err != nil {
 		return nil, err
 	}
-	if s.tokens, err = newVerifier(c, s.broker, log, s.metrics); err != nil {
+	verifier, err := newVerifier(c, s.broker, log, s.metrics)
+	if err != nil {
 		return nil, err
 	}
-	toClients := gatewayOptions(c, s.limit, log, s.metrics)
-	toClients.Rooms, toClients.Tokens = s.broker, s.tokens
+	s.tokens.Store(verifier)
+	toClients := gatewayOptions(c, limit, log, s.metrics)
+	toClients.Rooms, toClients.Tokens = s.broker, verifier
 	if s.gateway, err = gateway.New(toClients); err != nil {
 		return nil, err
 	}
+	s.reloads.count = newReloadCounter(s.metrics)
 	s.handler = http.HandlerFunc(s.front)
 	return s, nil
 }
 
-// front serves http.addr: the gateway on its path and below, and nothing else.
-func (s *server) front(w http.ResponseWriter, r *http.Request) {
-	path := s.config.HTTP.Path
-	if r.URL.Path == path || strings.HasPrefix(r.URL.Path, strings.TrimSuffix(path, "/")+"/") {
-		s.gateway.ServeHTTP(w, r)
-		return
+// settings are those of now. What is done as one takes them once.
+func (s *server) settings() *config.Config { return s.config.Load() }
+
+// limit is how many connections c and the limit of open files allow.
+func (s *server) limit(c *config.Config) (int, error) {
+	files, err := openFileLimit()
+	if err != nil {
+		return 0, err
 	}
-	writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing is here: WebSocket connections are served on " + path})
+	return connectionLimit(c.Limits.Connections, files)
+}
+
+// front serves http.addr: the gateway on its path and below, and the upstream, if there is one,
+// on all others.
+func (s *server) front(w http.ResponseWriter, r *http.Request) {
+	s.hintAtProxy(r)
+	path := s.settings().HTTP.Path
+	switch {
+	case r.URL.Path == path || strings.HasPrefix(r.URL.Path, strings.TrimSuffix(path, "/")+"/"):
+		s.gateway.ServeHTTP(w, r)
+	case s.upstream != nil:
+		s.upstream.ServeHTTP(w, r)
+	default:
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing is here: WebSocket connections are served on " + path})
+	}
+}
+
+// secured is l with what the settings put between TCP and HTTP: the PROXY header comes first,
+// and then TLS.
+func (s *server) secured(l net.Listener) net.Listener {
+	l = &proxyListener{Listener: l, settings: s.settings, log: s.log}
+	if s.certificates != nil {
+		l = tls.NewListener(l, s.certificates.serverConfig())
+	}
+	return l
 }
 
 // ready returns why this replica should get no new clients, or nil.
@@ -80,13 +120,16 @@ func (s *server) ready() error {
 	if s.draining.Load() {
 		return errors.New("draining")
 	}
-	return errors.Join(s.broker.Ready(), s.tokens.Ready())
+	return errors.Join(s.broker.Ready(), s.tokens.Load().Ready())
 }
 
 func (s *server) frontServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // alone: a connection of HTTP/2 cannot be taken over for a WebSocket
 	return &http.Server{
+		Protocols:         protocols,
 		Handler:           s.handler,
-		ReadHeaderTimeout: s.config.HTTP.HandshakeTimeout,
+		ReadHeaderTimeout: s.settings().HTTP.HandshakeTimeout, // and of TLS, together
 		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          httpLog(s.log),

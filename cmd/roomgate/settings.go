@@ -31,14 +31,34 @@ func (p *program) load(cmd *cobra.Command) (*config.Config, error) {
 
 // loadOnly is load for other sections; none: all.
 func (p *program) loadOnly(cmd *cobra.Command, sections ...string) (*config.Config, error) {
-	file, err := cmd.Flags().GetString(configFlag)
+	src, err := p.source(cmd)
 	if err != nil {
 		return nil, err
+	}
+	src.Only = sections
+	return config.Load(src)
+}
+
+// loadDespite is loadOnly, but passes over names that are no setting's.
+func (p *program) loadDespite(cmd *cobra.Command, sections ...string) (*config.Config, error) {
+	src, err := p.source(cmd)
+	if err != nil {
+		return nil, err
+	}
+	src.Only, src.AnyName = sections, true
+	return config.Load(src)
+}
+
+// source is where settings come from.
+func (p *program) source(cmd *cobra.Command) (config.Source, error) {
+	file, err := cmd.Flags().GetString(configFlag)
+	if err != nil {
+		return config.Source{}, err
 	}
 	environ := slices.DeleteFunc(slices.Clone(p.environ), func(entry string) bool {
 		return strings.HasPrefix(entry, tokenVariable+"=")
 	})
-	return config.Load(config.Source{Flags: cmd.Flags(), Environ: environ, File: file, Only: sections})
+	return config.Source{Flags: cmd.Flags(), Environ: environ, File: file}, nil
 }
 
 // variable returns what the environment has under name; empty: nothing.
@@ -136,14 +156,26 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		Reject:    c.Auth.Reject,
 		Format:    c.HTTP.DefaultFormat,
 
-		Origins:   c.HTTP.AllowedOrigins,
-		AnyOrigin: c.HTTP.InsecureAnyOrigin,
+		Origins:       c.HTTP.AllowedOrigins,
+		AnyOrigin:     c.HTTP.InsecureAnyOrigin,
+		RequireOrigin: c.HTTP.RequireOrigin,
+
+		TrustedProxies: c.HTTP.TrustedProxies,
+		ProxyHeader:    c.HTTP.ProxyHeader,
 
 		PingInterval: c.HTTP.PingInterval,
 		PongTimeout:  c.HTTP.PongTimeout,
 		AuthTimeout:  c.Auth.Timeout,
 		FrameTimeout: c.Limits.FrameTimeout,
 		Expiring:     c.Auth.Expiring,
+
+		ConnectionsPerAddress:  c.Limits.ConnectionsPerAddress,
+		HandshakesPerAddress:   c.Limits.HandshakesPerAddress,
+		FailedTokensPerAddress: c.Limits.FailedTokensPerAddress,
+		ConnectionsPerUser:     c.Limits.ConnectionsPerUser,
+		ConnectionAge:          c.Limits.ConnectionAge,
+		SubscribesPerMinute:    c.Limits.SubscribesPerMinute,
+		DryRun:                 c.Limits.DryRun,
 
 		Connections:        connections,
 		RoomsPerConnection: c.Limits.RoomsPerConnection,

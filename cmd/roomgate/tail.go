@@ -30,7 +30,8 @@ func (p *program) tailCommand() *cobra.Command {
 as a client should: never after a close code 40xx (then the exit code is 1), with backoff after 41xx
 and when there is no connection, and soon after 42xx.
 
-Without a URL it connects to http.addr and http.path. Without a token, it makes one with auth.secret.`,
+Without a URL it connects to http.addr and http.path. Without a token, it makes one with auth.secret,
+for whom --sub says and the rooms that --room says: at least one of the two is needed.`,
 		Example: `  roomgate tail --room 42
   ROOMGATE_TOKEN=eyJ… roomgate tail wss://gate.example.com/ws
   roomgate tail --sub u1 --room 42 --format raw --count 1`,
@@ -75,7 +76,11 @@ func tailURL(c *config.Config, args, rooms []string) (string, error) {
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}
-		args = []string{"ws://" + net.JoinHostPort(host, port) + c.HTTP.Path}
+		scheme := "ws"
+		if c.HTTP.TLSCertFile != "" {
+			scheme = "wss"
+		}
+		args = []string{scheme + "://" + net.JoinHostPort(host, port) + c.HTTP.Path}
 	}
 	u, err := url.Parse(args[0])
 	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+)
+
+// machine is a file system with what the kernel tells of cgroups.
+func machine(files map[string]string) fstest.MapFS {
+	m := fstest.MapFS{}
+	for name, content := range files {
+		m[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return m
+}
+
+func TestMemoryLimitOfAContainerIsToldUnlessGOMEMLIMITIsSet(t *testing.T) {
+	const own = "proc/self/cgroup"
+	limited := map[string]string{own: "0::/\n", "sys/fs/cgroup/memory.max": "536870912\n"}
+	for name, test := range map[string]struct {
+		files map[string]string
+		goal  int64
+		want  string // empty: no advice
+	}{
+		"a container":      {limited, math.MaxInt64, "limited to 512 MiB, which the garbage collector does not know: set GOMEMLIMIT=384MiB"},
+		"GOMEMLIMIT":       {limited, 400 << 20, ""},
+		"no limit":         {map[string]string{own: "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, math.MaxInt64, ""},
+		"no cgroup":        {map[string]string{}, math.MaxInt64, ""},
+		"version 1":        {map[string]string{own: "4:memory:/docker/x\n"}, math.MaxInt64, ""},
+		"a parent's limit": {map[string]string{own: "0::/a/b\n", "sys/fs/cgroup/a/memory.max": "268435456\n", "sys/fs/cgroup/a/b/memory.max": "max\n"}, math.MaxInt64, "GOMEMLIMIT=192MiB"},
+		"the lesser limit": {map[string]string{own: "0::/a/b\n", "sys/fs/cgroup/a/memory.max": "268435456\n", "sys/fs/cgroup/a/b/memory.max": "134217728\n"}, math.MaxInt64, "limited to 128 MiB"},
+	} {
+		got := strings.Join(memoryAdvice(machine(test.files), test.goal), "\n")
+		if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestFewOpenFilesAreToldWithHowToRaiseThem(t *testing.T) {
+	if got := strings.Join(filesAdvice(1024), ""); !strings.Contains(got, "open files is 1024") || !strings.Contains(got, "LimitNOFILE=65536") {
+		t.Errorf("of 1024 files it says %q", got)
+	}
+	if got := filesAdvice(fewFiles); got != nil {
+		t.Errorf("of %d files it says %q, want nothing", fewFiles, got)
+	}
+}
+
+func TestProxyThatIsNotTrustedIsToldOnceAMinute(t *testing.T) {
+	r := serveUnready(t, "redis://127.0.0.1:1")
+	for range 3 {
+		get(t, r.front+"/", "X-Forwarded-For", "192.0.2.7")
+		get(t, r.front+"/ws", "Forwarded", "for=192.0.2.7")
+	}
+	if got := strings.Count(r.stderr.String(), `"proxy_not_trusted"`); got != 1 {
+		t.Errorf("it was told %d times, want once", got)
+	}
+	wantIn(t, r.stderr.String(), "list its address in http.trusted_proxies", `"addr":"127.0.0.1"`)
+	if strings.Contains(r.stderr.String(), "192.0.2.7") {
+		t.Error("what a stranger claims to be is in the log")
+	}
+}
+
+func TestProxyThatIsTrustedIsNotTold(t *testing.T) {
+	r := serveUnready(t, "redis://127.0.0.1:1", "ROOMGATE_HTTP_TRUSTED_PROXIES=127.0.0.0/8")
+	if status, _ := get(t, r.front+"/", "X-Forwarded-For", "192.0.2.7"); status != http.StatusNotFound {
+		t.Errorf("got %d, want 404", status)
+	}
+	if strings.Contains(r.stderr.String(), "proxy_not_trusted") {
+		t.Error("a trusted proxy is told of")
+	}
+}
+
+func TestSamplerCountsWhatItHoldsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s sampler
+		for i, want := range []bool{true, false, false} {
+			if _, got := s.take(time.Now()); got != want {
+				t.Errorf("line %d: written %v, want %v", i, got, want)
+			}
+		}
+		time.Sleep(sampleEvery) // synctest's time
+		if suppressed, ok := s.take(time.Now()); !ok || suppressed != 2 {
+			t.Errorf("a minute later: written %v after %d others, want true after 2", ok, suppressed)
+		}
+	})
+}
