@@ -51,11 +51,11 @@ type Options struct {
 	// comes straight back costs nothing. 0 means 5 s.
 	LeaveDelay time.Duration
 
-	// CanaryInterval is the time between two messages that the Broker publishes to itself. 0 means 3 s.
+	// CanaryInterval is the time between two messages that the Broker publishes to itself. 0 means 2 s.
 	CanaryInterval time.Duration
 
 	// CanaryTimeout is how long none of them may arrive before the connection is given up, and
-	// how long Ready may rest on the last one. It must exceed CanaryInterval. 0 means 10 s.
+	// how long Ready may rest on the last one. It must exceed CanaryInterval. 0 means 6 s.
 	CanaryTimeout time.Duration
 
 	// Timeout limits each connect, handshake, write and reply. 0 means 5 s.
@@ -69,8 +69,8 @@ type Options struct {
 }
 
 func (o Options) leaveDelay() time.Duration     { return cmp.Or(o.LeaveDelay, 5*time.Second) }
-func (o Options) canaryInterval() time.Duration { return cmp.Or(o.CanaryInterval, 3*time.Second) }
-func (o Options) canaryTimeout() time.Duration  { return cmp.Or(o.CanaryTimeout, 10*time.Second) }
+func (o Options) canaryInterval() time.Duration { return cmp.Or(o.CanaryInterval, 2*time.Second) }
+func (o Options) canaryTimeout() time.Duration  { return cmp.Or(o.CanaryTimeout, 6*time.Second) }
 func (o Options) timeout() time.Duration        { return cmp.Or(o.Timeout, 5*time.Second) }
 func (o Options) log() *slog.Logger             { return cmp.Or(o.Log, slog.New(slog.DiscardHandler)) }
 
