@@ -1,8 +1,8 @@
-# make check is all that CI runs, and all that a laptop needs: Go, and redis-server for the tests.
+# make check is all that CI runs, and all that a laptop needs: Go, and redis-server and nginx for the tests.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: check test lint fmt tidy needs fuzz bench build
+.PHONY: check test lint fmt tidy needs fuzz hostile cycles bench build
 
 check: tidy fmt lint test ## everything below that must pass
 
@@ -13,6 +13,9 @@ needs: ## says what the tests lack
 	@command -v redis-server >/dev/null || { \
 		echo "The tests run against a real Redis. Install redis-server:"; \
 		echo "  Debian, Ubuntu: apt-get install redis-server      macOS: brew install redis"; exit 1; }
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { \
+		echo "docs/examples/nginx.conf is tested with a real nginx. Install nginx:"; \
+		echo "  Debian, Ubuntu: apt-get install nginx-light       macOS: brew install nginx"; exit 1; }
 
 test: needs ## tests with the race detector, of both modules
 	$(GO) test -race -timeout 10m ./...
@@ -36,6 +39,12 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 		for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$pkg/*_test.go | sed 's/func //'); do \
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-20s} -fuzzminimizetime 5x ./$$pkg; \
 		done; done
+
+hostile: needs ## 1,000 honest clients beside attackers for HOSTILE_DURATION (default 60s), twice (Linux)
+	ROOMGATE_HOSTILE_DURATION=$${HOSTILE_DURATION:-60s} $(GO) test -count=1 -timeout 30m -v -run '^TestHostileClients' ./cmd/roomgate
+
+cycles: needs ## memory and goroutines after CYCLES connections (default 100000) have come and gone (Linux)
+	ROOMGATE_CYCLES=$${CYCLES:-100000} $(GO) test -count=1 -timeout 30m -v -run '^TestHostileCycles' ./cmd/roomgate
 
 bench: ## CPU per delivery beside a bare loop of sends, and memory per idle connection (Linux)
 	cd bench && $(GO) run . fanout && $(GO) run . idle

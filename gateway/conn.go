@@ -72,8 +72,9 @@ type session struct {
 
 // A client is who stands at the other end, for logs.
 type client struct {
-	addr  netip.Addr // behind the trusted proxies; the zero Addr if it did not come over IP
-	start int64      // when the request came, on the gateway's clock
+	addr   netip.Addr // behind the trusted proxies; the zero Addr if it did not come over IP
+	origin string     // of the page, as the browser says; empty: it is none
+	start  int64      // when the request came, on the gateway's clock
 }
 
 // A membership is one connection in one room. It links the two so that a leave costs the
@@ -156,6 +157,14 @@ func (c *conn) name() string {
 func (c *conn) subject() string {
 	if s := c.session.Load(); s != nil {
 		return s.grant.Subject
+	}
+	return ""
+}
+
+// issuer is whose token it was; empty if the token names none or none was accepted.
+func (c *conn) issuer() string {
+	if s := c.session.Load(); s != nil {
+		return s.grant.Issuer
 	}
 	return ""
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -9,10 +8,10 @@ import (
 
 // A selector says whom a control command is for: all that it names must be true of a connection.
 type selector struct {
-	Sub  string `json:"sub"`  // the token's sub
-	JTI  string `json:"jti"`  // the token's jti
-	Conn string `json:"conn"` // the connection's id, as hello and the logs have it
-	Room string `json:"room"` // a room that it is in
+	Sub  string // the token's sub
+	JTI  string // the token's jti
+	Conn string // the connection's id, as hello and the logs have it
+	Room string // a room that it is in
 }
 
 // controlQueue is how many commands may wait while one is carried out.
@@ -39,20 +38,21 @@ func (g *Gateway) Control(payload []byte) {
 
 // parseControl reads a command. Its errors hold nothing of it.
 func parseControl(payload []byte) (s selector, err error) {
-	var command struct {
-		Disconnect *selector `json:"disconnect"`
+	var command, named map[string]json.RawMessage
+	if json.Unmarshal(payload, &command) != nil || len(command) != 1 || json.Unmarshal(command["disconnect"], &named) != nil {
+		return s, errors.New(`not one JSON object like {"disconnect":{"sub":"u1"}}`)
 	}
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.DisallowUnknownFields()
-	switch err := d.Decode(&command); {
-	case err != nil || d.More():
-		return s, errors.New(`not one JSON object like {"disconnect":{"sub":"u1"}}, with sub, jti, conn and room as the only keys`)
-	case command.Disconnect == nil:
-		return s, errors.New("no disconnect in it")
-	case *command.Disconnect == selector{}:
+	if len(named) == 0 {
 		return s, errors.New("it names nobody: give sub, jti, conn or room")
 	}
-	return *command.Disconnect, nil
+	fields := map[string]*string{"sub": &s.Sub, "jti": &s.JTI, "conn": &s.Conn, "room": &s.Room}
+	for key, value := range named {
+		field := fields[key]
+		if field == nil || json.Unmarshal(value, field) != nil || *field == "" { // null and "" too: a variable that was not set
+			return selector{}, errors.New("each of sub, jti, conn and room that it names must be a string that is not empty, and nothing else may be there")
+		}
+	}
+	return s, nil
 }
 
 // obey carries out commands, one at a time. It ends when stop is closed.

@@ -80,7 +80,7 @@ func (g *Gateway) tokenRefused(addr netip.Addr, reason string) {
 // which cost a stranger nothing, only a sample.
 func (c *conn) logEnd(why *ending, age time.Duration) {
 	attrs := []slog.Attr{slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.Any("addr", c.client.addr),
-		slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds())}
+		slog.String("origin", c.client.origin), slog.String("issuer", c.issuer()), slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds())}
 	if c.session.Load() == nil {
 		c.g.logSampled(slog.LevelInfo, "connection_refused", "connection refused", attrs...)
 		return

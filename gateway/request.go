@@ -97,5 +97,5 @@ func clip(s string) string {
 	if len(s) > most {
 		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
-	return strings.ToValidUTF8(s, "")
+	return strings.Clone(strings.ToValidUTF8(s, "")) // not to keep the whole header
 }

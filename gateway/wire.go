@@ -39,10 +39,13 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	c := (*conn)(w)
 	frame := append([]byte(nil), p...) // the library reuses p, the outbox keeps frame
-	if frame[0]&0x0f == opClose {
+	switch {
+	case frame[0]&0x0f == opClose:
 		c.out.finish(frame, false)
-	} else {
+	case c.controls.allow(c.g.opts().messageLimit, c.g.now()): // an answer to a ping within a message
 		c.sayFrame(frame)
+	case !c.refusals.allow(c.g.opts().messageLimit, c.g.now()):
+		c.end(endRateExceeded)
 	}
 	return len(p), nil // a broken socket is for the reader to find
 }
