@@ -26,65 +26,53 @@ func decodeObject(data []byte) (claims, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	v, err := decodeValue(d)
-	if err != nil {
-		return nil, err
+	var v any // into a map of ours the decoder would go by reflection
+	if err := d.Decode(&v); err != nil {
+		return nil, errJSON
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, errJSON
 	}
+	// For a name that comes twice JSON has no rule (RFC 8259, 4), and the decoder takes the
+	// last: whoever made the token may have meant the other. It shows as a member lost.
+	if written(data) != kept(object) {
+		return nil, errDuplicate
+	}
 	return object, nil
 }
 
-// decodeValue is what Decode does into an any, but refuses a name that comes twice, for which
-// JSON has no rule (RFC 8259, 4): whoever made the token may have meant the other.
-func decodeValue(d *json.Decoder) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, errJSON
-	}
-	switch token {
-	case json.Delim('['):
-		array := []any{}
-		for d.More() {
-			v, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			array = append(array, v)
+// written is how many members the objects of data have, which is valid JSON: each has one colon
+// outside of strings.
+func written(data []byte) (members int) {
+	inside := false // a string
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			inside = !inside
+		case inside && c == '\\':
+			i++
+		case !inside && c == ':':
+			members++
 		}
-		return array, closeValue(d)
-
-	case json.Delim('{'):
-		object := map[string]any{}
-		for d.More() {
-			name, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			key, ok := name.(string)
-			if !ok {
-				return nil, errJSON
-			}
-			if _, twice := object[key]; twice {
-				return nil, errDuplicate
-			}
-			if object[key], err = decodeValue(d); err != nil {
-				return nil, err
-			}
-		}
-		return object, closeValue(d)
 	}
-	return token, nil
+	return members
 }
 
-// closeValue consumes the bracket that ends an array or an object.
-func closeValue(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return errJSON
+// kept is how many members the objects in v have.
+func kept(v any) (members int) {
+	switch v := v.(type) {
+	case map[string]any:
+		members = len(v)
+		for _, value := range v {
+			members += kept(value)
+		}
+	case []any:
+		for _, value := range v {
+			members += kept(value)
+		}
 	}
-	return nil
+	return members
 }
 
 func (c claims) has(name string) bool {

@@ -7,7 +7,7 @@ import (
 
 // ServeHTTP takes a WebSocket request through the door: is there room for it; is it well
 // formed; may its page connect; who is it; what may it join. Only then is it upgraded. The
-// handler returns at the upgrade, so that what net/http keeps for a request is freed.
+// handler returns once the connection has begun, so that what net/http keeps for a request is freed.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	who := client{addr: g.opts().peers.addr(r), origin: clip(r.Header.Get("Origin")), start: g.now()}
 	refused := g.admit(who)
@@ -78,7 +78,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, who client) *ht
 	}
 	taken = true
 	g.metrics.connect(offer.result())
-	g.active.Go(func() { c.open(offer) })
+	c.open(offer)
 	return nil
 }
 

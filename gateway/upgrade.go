@@ -35,7 +35,8 @@ func newID() uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// open begins the life of an upgraded connection, in its goroutine.
+// open begins the life of an upgraded connection. It is called by the goroutine of the request,
+// which has little left to do: another would cost as much as all that is done here.
 func (c *conn) open(o *offer) {
 	defer c.guard()
 	c.g.remember(c)
@@ -45,7 +46,9 @@ func (c *conn) open(o *offer) {
 	case o.grant != nil:
 		c.enter(o.grant, o.rooms, nil)
 	}
-	c.attendTo()
+	if len(c.early) > 0 || !c.park() {
+		c.g.active.Go(c.attend)
+	}
 }
 
 // A hijacker gives the WebSocket library a connection of ours, with buffers of the size that
