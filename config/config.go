@@ -22,8 +22,12 @@ type Config struct {
 		InsecureAnyOrigin bool          `mapstructure:"insecure_any_origin"`
 		DefaultFormat     string        `mapstructure:"default_format"` // raw or v1
 		HandshakeTimeout  time.Duration `mapstructure:"handshake_timeout"`
-		PingInterval      time.Duration `mapstructure:"ping_interval"`
-		PongTimeout       time.Duration `mapstructure:"pong_timeout"` // less than PingInterval
+
+		Compression          bool `mapstructure:"compression"`
+		CompressionThreshold int  `mapstructure:"compression_threshold"` // bytes
+
+		PingInterval time.Duration `mapstructure:"ping_interval"`
+		PongTimeout  time.Duration `mapstructure:"pong_timeout"` // less than PingInterval
 
 		RequireOrigin  bool           `mapstructure:"require_origin"`
 		TrustedProxies []netip.Prefix `mapstructure:"trusted_proxies"`    // masked, and none of IPv4 in IPv6

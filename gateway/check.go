@@ -41,9 +41,9 @@ func (g *Gateway) Check(ctx context.Context) error {
 func (l *lane) check() error {
 	var errs []error
 	for name, r := range l.rooms {
-		var count [formats]int
+		var count [encodings]int
 		for i, m := range r.members {
-			count[m.c.format]++
+			count[m.c.encoding]++
 			if m.m.index != i || m.m.c != m.c || m.m.room != name {
 				errs = append(errs, fmt.Errorf("a room's member %d does not know where it stands", i))
 			}
@@ -54,7 +54,7 @@ func (l *lane) check() error {
 		case len(r.members) == 0:
 			errs = append(errs, errors.New("a room has no members"))
 		case count != r.count:
-			errs = append(errs, fmt.Errorf("a room counts members by format as %v, has %v", r.count, count))
+			errs = append(errs, fmt.Errorf("a room counts members by encoding as %v, has %v", r.count, count))
 		case len(r.pending) > 0:
 			errs = append(errs, errors.New("a room at rest has pending messages"))
 		}

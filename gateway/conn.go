@@ -15,12 +15,13 @@ import (
 // A conn is one WebSocket connection. One goroutine at a time owns its reading side; while
 // it is parked, none does. Everybody else may send to it and end it.
 type conn struct {
-	g      *Gateway
-	id     uint64
-	format format
-	ws     *websocket.Conn // handshake and reading; written by it are control frames only
-	br     *bufio.Reader   // the library's, ours to peek into
-	client client
+	g        *Gateway
+	id       uint64
+	format   format
+	encoding encoding        // of messages: the format, compressed or not
+	ws       *websocket.Conn // handshake and reading; written by it are control frames only
+	br       *bufio.Reader   // the library's, ours to peek into
+	client   client
 
 	out outbox
 

@@ -25,7 +25,7 @@ func TestAcceptKeyProvesTheHandshake(t *testing.T) {
 }
 
 // What is never inflated cannot be a bomb, and what is never compressed leaks no secret by its length.
-func TestCompressionIsNeverNegotiated(t *testing.T) {
+func TestCompressionIsNotNegotiatedUnlessConfigured(t *testing.T) {
 	w := newWorld(t, nil)
 	c := wstest.Dial(t, w.url, "Authorization: Bearer "+w.token("42"), "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-webkit-deflate-frame")
 	if got := c.Response.Header.Values("Sec-WebSocket-Extensions"); len(got) > 0 {

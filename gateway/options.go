@@ -20,6 +20,9 @@ type Options struct {
 	Reject    string   // close (default): a refused token is told by a close frame; status: by 401 or 403
 	Format    string   // of clients that ask for none: raw (default) or v1
 
+	Compression          bool // clients may agree on permessage-deflate
+	CompressionThreshold int  // bytes from which a message is compressed; 0: 1 KiB
+
 	Origins       []string // origins of pages that may connect: https://example.com, https://*.example.com; none: the page's host must be ours
 	RequireOrigin bool     // whoever sends no Origin, which is whoever is no browser, is refused
 	AnyOrigin     bool     // any page may connect, with its users' cookies. Insecure
@@ -96,6 +99,7 @@ func (o Options) withDefaults() Options {
 	o.ProxyHeader = cmp.Or(o.ProxyHeader, headerAuto)
 	o.Reject = cmp.Or(o.Reject, rejectClose)
 	o.Format = cmp.Or(o.Format, "raw")
+	o.CompressionThreshold = cmp.Or(o.CompressionThreshold, 1<<10)
 	o.PingInterval = cmp.Or(o.PingInterval, 30*time.Second)
 	o.PongTimeout = cmp.Or(o.PongTimeout, 10*time.Second)
 	o.AuthTimeout = cmp.Or(o.AuthTimeout, 10*time.Second)

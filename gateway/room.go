@@ -9,7 +9,7 @@ import (
 type room struct {
 	name    string
 	members []member
-	count   [formats]int // members by format
+	count   [encodings]int // members by encoding
 	pending []pending
 }
 
@@ -28,7 +28,7 @@ type pending struct {
 func (r *room) add(m *membership) {
 	m.index = len(r.members)
 	r.members = append(r.members, member{m.c, m})
-	r.count[m.c.format]++
+	r.count[m.c.encoding]++
 }
 
 // remove takes m out, in a time that does not depend on the number of members.
@@ -39,7 +39,7 @@ func (r *room) remove(m *membership) {
 	moved.m.index = m.index
 	r.members[last] = member{}
 	r.members = r.members[:last]
-	r.count[m.c.format]--
+	r.count[m.c.encoding]--
 	if cap(r.members) > 64 && len(r.members) < cap(r.members)/4 {
 		r.members = append(make([]member, 0, 2*len(r.members)), r.members...)
 	}
@@ -49,7 +49,7 @@ func (r *room) remove(m *membership) {
 const maxJoined = 64 << 10
 
 // deliver sends what is pending to every member: the waiting frames joined, built once for
-// each format and shared by all.
+// each encoding and shared by all.
 func (r *room) deliver(g *Gateway) {
 	for first := 0; first < len(r.pending); {
 		size, n := 0, first
@@ -72,15 +72,10 @@ func (r *room) send(g *Gateway, messages []pending) {
 	if len(r.members) == 0 {
 		return
 	}
-	var frames [formats][]byte
-	for f := range formats {
-		if r.count[f] > 0 {
-			frames[f] = r.encode(f, messages)
-		}
-	}
+	frames := r.encodeAll(messages, g.opts().CompressionThreshold)
 	refused, late := 0, 0
 	for _, m := range r.members {
-		switch err := m.c.out.send(frames[m.c.format]); {
+		switch err := m.c.out.send(frames[m.c.encoding]); {
 		case err == nil:
 		case errors.Is(err, errFull):
 			late++
@@ -91,6 +86,20 @@ func (r *room) send(g *Gateway, messages []pending) {
 	}
 	took := time.Duration(g.now() - messages[0].at)
 	g.metrics.delivered(len(messages), len(r.members)-refused-late, refused, late, took)
+}
+
+// encodeAll returns messages in every encoding that a member has.
+func (r *room) encodeAll(messages []pending, threshold int) (frames [encodings][]byte) {
+	for f := range formats {
+		plain, compressed := encodingOf(f, false), encodingOf(f, true)
+		if r.count[plain]+r.count[compressed] > 0 {
+			frames[plain] = r.encode(f, messages)
+		}
+		if r.count[compressed] > 0 {
+			frames[compressed] = deflateFrames(frames[plain], threshold)
+		}
+	}
+	return frames
 }
 
 // encode returns the frames of messages in format f, one behind the other.

@@ -16,14 +16,17 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, o *offer, who 
 	c := &conn{g: g, id: newID(), format: o.format, client: who}
 	c.asked = o.asked
 	c.lastLife.Store(who.start)
+	s := g.opts()
 	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, c: c}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{o.proto},
 		InsecureSkipVerify: true, // the origin was checked before; the library's rule is another
+		CompressionMode:    s.compressionMode(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	ws.SetReadLimit(int64(g.opts().readLimit()))
+	ws.SetReadLimit(int64(s.readLimit())) // of what was inflated
+	c.encoding = encodingOf(c.format, agreed(w.Header()))
 	c.ws = ws
 	return c, nil
 }

@@ -156,6 +156,9 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		Reject:    c.Auth.Reject,
 		Format:    c.HTTP.DefaultFormat,
 
+		Compression:          c.HTTP.Compression,
+		CompressionThreshold: c.HTTP.CompressionThreshold,
+
 		Origins:       c.HTTP.AllowedOrigins,
 		AnyOrigin:     c.HTTP.InsecureAnyOrigin,
 		RequireOrigin: c.HTTP.RequireOrigin,

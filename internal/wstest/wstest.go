@@ -4,6 +4,8 @@ package wstest
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
@@ -41,8 +43,9 @@ type Client struct {
 
 // A Frame is one frame from the server.
 type Frame struct {
-	Op      byte
-	Payload []byte
+	Op         byte
+	Payload    []byte
+	Compressed bool // it came so (RFC 7692), with its payload inflated here
 }
 
 // CloseCode is the status code of a close frame; 0 if f is none, 1005 if it has none.
@@ -144,6 +147,11 @@ func (c *Client) Read() (Frame, error) {
 	if _, err := io.ReadFull(c.br, head[:]); err != nil {
 		return Frame{}, err
 	}
+	const rsv1 = 0x40
+	compressed := head[0]&rsv1 != 0 && c.Response.Header.Get("Sec-WebSocket-Extensions") != ""
+	if compressed {
+		head[0] &^= rsv1
+	}
 	if head[0]&0xF0 != 0x80 || head[1]&0x80 != 0 {
 		return Frame{}, fmt.Errorf("server sent header %x: fragmented, with RSV bits, or masked", head)
 	}
@@ -151,9 +159,26 @@ func (c *Client) Read() (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	f := Frame{Op: head[0] & 0x0F, Payload: make([]byte, n)}
-	_, err = io.ReadFull(c.br, f.Payload)
+	f := Frame{Op: head[0] & 0x0F, Payload: make([]byte, n), Compressed: compressed}
+	if _, err = io.ReadFull(c.br, f.Payload); err == nil && compressed {
+		f.Payload, err = Inflate(f.Payload)
+	}
 	return f, err
+}
+
+// Inflate undoes the compression of one message (RFC 7692, section 7.2.2).
+func Inflate(payload []byte) ([]byte, error) {
+	const tail, last = "\x00\x00\xff\xff", "\x01\x00\x00\xff\xff" // an empty block that says it is the last
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader(tail+last))))
+}
+
+// Deflate compresses one message as RFC 7692, section 7.2.1, says.
+func Deflate(payload []byte) []byte {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression) // fails for levels that do not exist
+	_, _ = w.Write(payload)                            // into memory: cannot fail
+	_ = w.Flush()
+	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xFF, 0xFF})
 }
 
 // length reads a frame's extended length, if short says that there is one.
