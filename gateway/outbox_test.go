@@ -11,7 +11,7 @@ import (
 )
 
 // newOutbox returns an outbox to a TCP connection, and the other end of it.
-func newOutbox(t *testing.T, limit int) (*outbox, net.Conn) {
+func newOutbox(t testing.TB, limit int) (*outbox, net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
