@@ -1,0 +1,204 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"time"
+)
+
+// Traffic says what is published.
+type Traffic struct {
+	// Rate is messages a second, over all rooms in turn.
+	Rate float64
+
+	// Size is the bytes of a message, at least MinSize.
+	Size int
+
+	// Warm is how long messages are published before any is counted; 0 means not at all.
+	Warm time.Duration
+
+	// Duration is how long those are published that are counted.
+	Duration time.Duration
+
+	// Settle is how long at most to wait for what was published and has not arrived; 0 means 2 s.
+	Settle time.Duration
+
+	// Publish publishes payload, a JSON string, which is its own from then on. It is called from one
+	// goroutine, in bursts, and should pipeline. nil means that nothing is published, and that
+	// each message which comes counts as a delivery.
+	Publish func(room string, payload []byte) error
+
+	// Flush is called after each burst; nil means nothing.
+	Flush func() error
+
+	// Begin is called when counting begins, and End when all has arrived or Settle is over, for example to
+	// read the CPU clock of the server; nil means nothing.
+	Begin, End func() error
+}
+
+func (t Traffic) settle() time.Duration {
+	if t.Settle == 0 {
+		return 2 * time.Second
+	}
+	return t.Settle
+}
+
+// Progress is how far a Run is.
+type Progress struct {
+	Warming   bool          // nothing is counted yet, and what follows is of the warm-up
+	Elapsed   time.Duration // since the first message of this part
+	Duration  time.Duration // of this part
+	Published int64
+	Delivered int64
+	Missing   int64 // of those before which a later message has come to the client
+	Closed    int64 // since Dial
+	Latency   Quantiles
+}
+
+// Result is what a Run counted. Gaps and what was closed count from Dial on.
+type Result struct {
+	Connections int   `json:"connections"` // open when counting began
+	Rooms       int   `json:"rooms"`
+	Published   int64 `json:"published"`    // messages
+	Expected    int64 `json:"expected"`     // deliveries: each message once to each member
+	Delivered   int64 `json:"delivered"`    // of these
+	Lost        int64 `json:"lost"`         // of these: not come before Settle was over
+	Duplicated  int64 `json:"duplicated"`   // come again
+	OutOfOrder  int64 `json:"out_of_order"` // delivered, but behind a later message of their room
+	Strays      int64 `json:"strays"`       // come to a client that is not in the room
+	Late        int64 `json:"late"`         // messages published more than a tick after they were due, or not at all for want of time
+
+	Gaps     int64            `json:"gaps"`      // gap frames of roomgate.v1
+	Closed   int64            `json:"closed"`    // connections that ended; none is dialled again
+	ClosedBy map[string]int64 `json:"closed_by"` // these by close code; 1006: without a close frame
+
+	Elapsed time.Duration `json:"-"` // from the first message to the last delivery
+	Latency Quantiles     `json:"-"` // from before Publish to the look that found the message
+	OwnCPU  time.Duration `json:"-"` // CPU of this process; 0: not known on this system
+}
+
+// Run publishes and counts. It tells progress about every 250 ms, from its own goroutine; nil means nobody.
+// If ctx ends after counting began, it waits for what is on its way, and returns both what was
+// counted and ctx's error; no other error comes with a result.
+func (c *Clients) Run(ctx context.Context, t Traffic, progress func(Progress)) (*Result, error) {
+	if t.Publish != nil && t.Size < MinSize {
+		return nil, fmt.Errorf("messages of %d bytes: %d is the least, for what is counted by", t.Size, MinSize)
+	}
+	if t.Publish != nil && (t.Rate <= 0 || math.IsNaN(t.Rate) || t.Rate*t.Duration.Seconds() > math.MaxUint32) {
+		return nil, fmt.Errorf("%v messages a second for %v: it must be more than 0, and no more than 4 billion in all", t.Rate, t.Duration)
+	}
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	if t.Warm > 0 {
+		if _, err := c.part(ctx, t, t.Warm, func(p Progress) { p.Warming = true; progress(p) }); err != nil {
+			return nil, err
+		}
+	}
+	if err := call(t.Begin); err != nil {
+		return nil, fmt.Errorf("at the beginning: %w", err)
+	}
+	before := ownCPU()
+	p, err := c.part(ctx, t, t.Duration, progress)
+	own := ownCPU() - before
+	if ended := call(t.End); ended != nil {
+		return nil, errors.Join(err, fmt.Errorf("at the end: %w", ended))
+	}
+	if err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	r := c.result(p)
+	r.OwnCPU = own
+	return r, err
+}
+
+func call(f func() error) error {
+	if f == nil {
+		return nil
+	}
+	return f()
+}
+
+// result counts a part that has ended.
+func (c *Clients) result(p *publishing) *Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	run := c.run
+	c.run = nil
+	r := &Result{
+		Connections: p.open, Rooms: c.o.rooms(),
+		Published: p.published.Load(), Expected: p.expected.Load(), Late: p.late,
+		Delivered: run.delivered, Duplicated: run.duplicated, OutOfOrder: run.outOfOrder, Strays: run.strays,
+		Gaps: c.gaps, ClosedBy: maps.Clone(c.closedBy), Latency: run.latency.quantiles(),
+	}
+	if !run.any {
+		r.Lost = r.Expected - r.Delivered
+	}
+	for _, n := range c.closedBy {
+		r.Closed += n
+	}
+	if run.last > 0 {
+		r.Elapsed = time.Duration(run.last - p.began)
+	}
+	return r
+}
+
+// part is one run from its first message to the last that arrives.
+func (c *Clients) part(ctx context.Context, t Traffic, d time.Duration, progress func(Progress)) (*publishing, error) {
+	const every = 250 * time.Millisecond
+	publishing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := c.begin(t, d)
+	published := make(chan error, 1)
+	go func() { published <- p.publish(publishing) }() // ends with ctx, an error, or d
+	var over time.Time                                 // when to wait no longer; zero: it still publishes
+	told := time.Now()
+	for {
+		if err := c.look(context.WithoutCancel(ctx)); err != nil { // ends soon after ctx, by the publisher
+			cancel()
+			return p, errors.Join(err, <-published)
+		}
+		if time.Since(told) >= every {
+			told = time.Now()
+			progress(c.progress(p))
+		}
+		if !over.IsZero() {
+			if c.arrived(p) || time.Now().After(over) {
+				return p, ctx.Err()
+			}
+			continue
+		}
+		select {
+		case err := <-published:
+			if err != nil {
+				return p, err
+			}
+			over = time.Now().Add(t.settle())
+		default:
+		}
+	}
+}
+
+// progress says how far p is.
+func (c *Clients) progress(p *publishing) Progress {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := Progress{
+		Elapsed: time.Duration(c.clock() - p.began), Duration: p.d,
+		Published: p.published.Load(), Delivered: c.run.delivered, Missing: c.run.missing, Latency: c.run.latency.quantiles(),
+	}
+	for _, n := range c.closedBy {
+		now.Closed += n
+	}
+	return now
+}
+
+// arrived reports whether nothing more is to come.
+func (c *Clients) arrived(p *publishing) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run.any || c.run.delivered >= p.expected.Load()
+}
