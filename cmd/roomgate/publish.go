@@ -62,9 +62,9 @@ func payload(stdin io.Reader, args []string) ([]byte, error) {
 	return io.ReadAll(stdin)
 }
 
-// isTerminal reports whether somebody would have to type.
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
+// isTerminal reports whether somebody would have to type into a reader, or watches a writer.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

@@ -48,7 +48,7 @@ for whom --sub says and the rooms that --room says: at least one of the two is n
 			if t.token, err = p.tailToken(cmd, cmp.Or(given, p.variable(tokenVariable)), own); err != nil {
 				return err
 			}
-			t.bySubprotocol = !slices.Contains(c.Auth.TokenFrom, "header") && slices.Contains(c.Auth.TokenFrom, "subprotocol")
+			t.bySubprotocol = onlyBySubprotocol(c)
 			if t.protocol = map[string]string{"v1": "roomgate.v1", "raw": "roomgate.raw.v1"}[t.format]; t.protocol == "" {
 				return fmt.Errorf("--format %s: it is v1 or raw", t.format)
 			}
@@ -109,4 +109,9 @@ func (p *program) tailToken(cmd *cobra.Command, given string, own ticket) (func(
 	}
 	own.sub = cmp.Or(own.sub, "tail")
 	return func() (string, error) { return mint(c, own) }, nil
+}
+
+// onlyBySubprotocol reports whether a token is taken there, but not from a header.
+func onlyBySubprotocol(c *config.Config) bool {
+	return !slices.Contains(c.Auth.TokenFrom, "header") && slices.Contains(c.Auth.TokenFrom, "subprotocol")
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // A client is one connection. Who reads it has it for themselves, but for what take touches.
@@ -29,7 +31,7 @@ type Refused struct {
 }
 
 func (r *Refused) Error() string {
-	reason := r.Reason
+	reason := strings.Map(printable, r.Reason)
 	if reason != "" {
 		reason = ": " + reason
 	}
@@ -40,6 +42,14 @@ func (r *Refused) Error() string {
 		return "the connection ended without a close frame" + reason
 	}
 	return fmt.Sprintf("closed with %d%s", r.Code, reason)
+}
+
+// printable drops what would do something to a terminal.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
 }
 
 var gapFrame = []byte(`{"type":"gap"`)
