@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -128,17 +129,19 @@ func (p *program) bench(cmd *cobra.Command, b *bench, token string) error {
 	b.out, b.progress = cmd.OutOrStdout(), newBenchProgress(cmd.ErrOrStderr())
 
 	ctx, cancel := context.WithCancel(cmd.Context())
-	defer cancel()
 	signals, stop := p.notify()
 	defer stop()
-	go func() { // ends with ctx
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() { // ends with ctx
 		select {
 		case <-signals:
 			stop() // a second one ends it at once
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
 	return b.run(ctx)
 }
 
@@ -150,6 +153,7 @@ func (b *bench) check() error {
 	switch b.format {
 	case "v1":
 		b.connects.Ready = func(frame []byte) bool { return bytes.HasPrefix(frame, []byte(`{"type":"hello"`)) }
+		b.connects.Message = func(frame []byte) bool { return bytes.HasPrefix(frame, []byte(`{"type":"message"`)) }
 	case "raw":
 	default:
 		return fmt.Errorf("--format %s: it is v1 or raw", b.format)

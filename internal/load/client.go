@@ -85,7 +85,13 @@ func (c *Clients) message(cl *client, payload []byte, now int64, out []byte) []b
 		c.gaps++
 		return out
 	}
-	if c.run != nil && c.run.take(&cl.track, cl.room, payload, now) {
+	switch {
+	case c.run == nil:
+	case c.run.any:
+		if c.o.Message == nil || c.o.Message(payload) {
+			c.run.takeAny(now)
+		}
+	case c.run.take(&cl.track, cl.room, payload, now):
 		return out
 	}
 	if !cl.ready {

@@ -53,6 +53,10 @@ type Options struct {
 	// protocol above WebSocket; empty means none. It must not keep frame. nil means that none is answered.
 	Answer func(frame []byte) []byte
 
+	// Message reports whether frame, which is none of ours, is a message: what a Run without Publish counts.
+	// It must not keep frame. nil means that each is.
+	Message func(frame []byte) bool
+
 	// ConnectRate is new connections a second; 0 means as fast as they come, with 64 under way at most.
 	ConnectRate int
 

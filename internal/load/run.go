@@ -9,7 +9,7 @@ import (
 type run struct {
 	marker string
 	size   int  // bytes of a message
-	any    bool // nothing is published: each message that comes is one delivery
+	any    bool // nothing is published: each message of others that comes is one delivery
 
 	delivered  int64 // each message once for each member
 	missing    int64 // of those before which a later one came
@@ -41,11 +41,6 @@ const holesMost = 1024
 // take counts what of the run is in payload, which came at now to a member of room. It reports whether
 // payload is made of messages such as ours; those of earlier runs count for nothing.
 func (r *run) take(t *track, room uint32, payload []byte, now int64) (ours bool) {
-	if r.any {
-		r.delivered++
-		r.last = now
-		return false
-	}
 	at := t.offset
 	if at+markerLen > len(payload) || string(payload[at:at+len(prefix)]) != prefix {
 		if at = bytes.Index(payload, []byte(prefix)); at < 0 {
@@ -54,14 +49,14 @@ func (r *run) take(t *track, room uint32, payload []byte, now int64) (ours bool)
 		t.offset = at
 	}
 	for {
-		text := at + markerLen
+		text, next := at+markerLen, at+len(prefix)
 		if text+stampLen > len(payload) {
 			return true
 		}
 		if string(payload[at:text]) == r.marker && r.read(payload[text:text+stampLen]) {
 			r.count(t, room, now)
+			next = at + r.size - 1 // not before there can another one begin, if a server puts several in a frame
 		}
-		next := at + r.size - 1 // not before there can another one begin, if a server puts several in a frame
 		if next+markerLen > len(payload) {
 			return true
 		}
@@ -71,6 +66,12 @@ func (r *run) take(t *track, room uint32, payload []byte, now int64) (ours bool)
 		}
 		at = next + more
 	}
+}
+
+// takeAny counts a message that somebody else has made.
+func (r *run) takeAny(now int64) {
+	r.delivered++
+	r.last = now
 }
 
 // read puts the stamp that text is into r.stamp.

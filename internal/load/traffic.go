@@ -28,7 +28,7 @@ type Traffic struct {
 
 	// Publish publishes payload, a JSON string, which is its own from then on. It is called from one
 	// goroutine, in bursts, and should pipeline. nil means that nothing is published, and that
-	// each message which comes counts as a delivery.
+	// each message which comes counts as a delivery; see Options.Message.
 	Publish func(room string, payload []byte) error
 
 	// Flush is called after each burst; nil means nothing.
