@@ -50,7 +50,11 @@ func (r *benchReport) text() string {
 	line("connections", "%s in %s, ready after %s (%s/s)", thousands(int64(n.Connections)), plural(int64(n.Rooms), "room"),
 		short(r.Connect), thousands(int64(float64(n.Connections)/r.Connect.Seconds())))
 	if r.publishes {
-		line("published", "%s of %s B, %s/s, %s late", plural(n.Published, "message"), thousands(int64(r.Size)), perSecond(n.Published, n.Elapsed), thousands(n.Late))
+		late := ""
+		if n.Late > 0 {
+			late = "; " + thousands(n.Late) + " of them were more than 5ms late, or not at all: this machine, or Redis, is too busy"
+		}
+		line("published", "%s of %s B, %s/s%s", plural(n.Published, "message"), thousands(int64(r.Size)), perSecond(n.Published, n.Elapsed), late)
 		line("delivered", "%s of %s, %s/s", thousands(n.Delivered), thousands(n.Expected), perSecond(n.Delivered, n.Elapsed))
 		line("lost", "%s", thousands(n.Lost))
 		line("duplicated", "%s", thousands(n.Duplicated))

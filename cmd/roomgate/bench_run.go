@@ -17,7 +17,7 @@ func (b *bench) run(ctx context.Context) error {
 		b.progress.clear()
 		return explainBench(err, b.url)
 	}
-	defer clients.Close()
+	defer func() { _ = clients.Close() }() // all that it is for is done
 	r := benchReport{URL: b.url, Format: b.format, Size: b.traffic.Size, Connect: time.Since(began), publishes: !b.noPublish}
 	if err := b.awaitRooms(ctx, clients); err != nil {
 		b.progress.clear()

@@ -109,7 +109,7 @@ func (s *stream) kept() bool {
 // rest is frame for one whose beginning is in carry.
 func (s *stream) rest() (frame []byte, header int, err error) {
 	for len(s.in) > 0 {
-		header, n, err := measure(s.carry)
+		_, n, err := measure(s.carry)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -120,7 +120,8 @@ func (s *stream) rest() (frame []byte, header int, err error) {
 		want = min(want, len(s.in))
 		s.carry = append(s.carry, s.in[:want]...)
 		s.in = s.in[want:]
-		if header, n, err = measure(s.carry); err != nil {
+		header, n, err := measure(s.carry)
+		if err != nil {
 			return nil, 0, err
 		}
 		if n > 0 && n == len(s.carry) {

@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// Options say where clients connect and how. Its functions are called from several goroutines.
+// Options say where clients connect and how. Its functions are called from several goroutines, and call
+// no method of Clients.
 type Options struct {
 	// URL is ws:// or wss://host:port/path; required.
 	URL string
@@ -118,8 +119,7 @@ type Clients struct {
 type fleet interface {
 	// adopt begins to read a client over its connection.
 	adopt(cl *client, nc net.Conn) error
-	// look hands on what has arrived, and returns the clock at its end. A fleet whose clients wait for
-	// themselves does nothing.
+	// look hands on what has arrived. A fleet whose clients wait for themselves does nothing.
 	look() error
 	// close ends all connections.
 	close()
@@ -154,8 +154,13 @@ func Dial(ctx context.Context, o Options, progress func(connected int)) (*Client
 func (c *Clients) connect(ctx context.Context, progress func(int)) error {
 	const every = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(ctx)
-	dialled := make(chan error, 1)
-	go func() { dialled <- c.dialAll(ctx) }() // ends with its last dial, which cancel ends
+	defer cancel()
+	var failed error
+	dialled := make(chan struct{}) // closed once failed is set
+	go func() {                    // ends with its last dial, which cancel ends
+		defer close(dialled)
+		failed = c.dialAll(ctx)
+	}()
 	var told time.Time
 	for {
 		err := c.look(ctx)
@@ -164,7 +169,7 @@ func (c *Clients) connect(ctx context.Context, progress func(int)) error {
 		}
 		if err != nil {
 			cancel()
-			<-dialled // what it ended with follows from this
+			<-dialled
 			return err
 		}
 		if time.Since(told) >= every {
@@ -172,9 +177,8 @@ func (c *Clients) connect(ctx context.Context, progress func(int)) error {
 			progress(c.Len())
 		}
 		select {
-		case err := <-dialled:
-			cancel()
-			if err == nil {
+		case <-dialled:
+			if err = failed; err == nil {
 				err = c.fleet.look()
 			}
 			if err == nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -53,7 +54,7 @@ func serveTLS(t testing.TB) *server {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(certified.Certificate())
-	s := &server{t: t, members: map[string][]net.Conn{}, url: "wss://" + l.Addr().String() + "/ws", tls: &tls.Config{RootCAs: roots}}
+	s := &server{t: t, members: map[string][]net.Conn{}, from: map[string]bool{}, url: "wss://" + l.Addr().String() + "/ws", tls: &tls.Config{RootCAs: roots}}
 	s.listen(tls.NewListener(l, &tls.Config{Certificates: certified.TLS.Certificates}))
 	return s
 }
@@ -337,7 +338,7 @@ func TestWithoutAPublisherWhatComesIsCounted(t *testing.T) {
 	})
 }
 
-func TestConnectRateSpreadsTheDialling(t *testing.T) {
+func TestDiallingKeepsItsRateAndItsSources(t *testing.T) {
 	s := serve(t)
 	o := options(s, 11, 1)
 	o.ConnectRate, o.Sources = 100, 3
@@ -347,9 +348,12 @@ func TestConnectRateSpreadsTheDialling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if took := time.Since(began); took < 100*time.Millisecond {
 		t.Errorf("11 connections at 100 a second took %v", took)
+	}
+	if runtime.GOOS == "linux" && (len(s.from) != 3 || !s.from["127.0.1.1"] || !s.from["127.0.1.3"]) {
+		t.Errorf("they came from %v, want 127.0.1.1 to 3", s.from)
 	}
 	if len(told) < 2 || told[len(told)-1] != 11 {
 		t.Errorf("told of %v connections, want 11 at the end", told)

@@ -30,7 +30,8 @@ type server struct {
 	mu       sync.Mutex // guards what follows
 	members  map[string][]net.Conn
 	requests []*http.Request
-	received []string // text of the clients
+	received []string        // opcode and payload of each frame of the clients
+	from     map[string]bool // addresses of the clients
 }
 
 // serve starts a server, which ends with the test.
@@ -40,7 +41,7 @@ func serve(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, members: map[string][]net.Conn{}}
+	s := &server{t: t, members: map[string][]net.Conn{}, from: map[string]bool{}}
 	s.url = "ws://" + l.Addr().String() + "/ws"
 	s.listen(l)
 	return s
@@ -78,16 +79,19 @@ func (s *server) serve(nc net.Conn) {
 	}
 	s.mu.Lock()
 	s.requests = append(s.requests, r)
+	if host, _, err := net.SplitHostPort(nc.RemoteAddr().String()); err == nil {
+		s.from[host] = true
+	}
 	s.mu.Unlock()
 	if s.answer != nil {
-		fmt.Fprint(nc, s.answer(r))
+		_, _ = fmt.Fprint(nc, s.answer(r))
 		return
 	}
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	room := r.URL.Query().Get("room")
 	s.mu.Lock()
 	s.members[room] = append(s.members[room], nc)
-	fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n%s",
+	_, _ = fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n%s",
 		base64.StdEncoding.EncodeToString(sum[:]), s.greet)
 	s.mu.Unlock()
 	s.read(br)

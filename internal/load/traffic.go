@@ -1,10 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 )
@@ -39,46 +39,7 @@ type Traffic struct {
 	Begin, End func() error
 }
 
-func (t Traffic) settle() time.Duration {
-	if t.Settle == 0 {
-		return 2 * time.Second
-	}
-	return t.Settle
-}
-
-// Progress is how far a Run is.
-type Progress struct {
-	Warming   bool          // nothing is counted yet, and what follows is of the warm-up
-	Elapsed   time.Duration // since the first message of this part
-	Duration  time.Duration // of this part
-	Published int64
-	Delivered int64
-	Missing   int64 // of those before which a later message has come to the client
-	Closed    int64 // since Dial
-	Latency   Quantiles
-}
-
-// Result is what a Run counted. Gaps and what was closed count from Dial on.
-type Result struct {
-	Connections int   `json:"connections"` // open when counting began
-	Rooms       int   `json:"rooms"`
-	Published   int64 `json:"published"`    // messages
-	Expected    int64 `json:"expected"`     // deliveries: each message once to each member
-	Delivered   int64 `json:"delivered"`    // of these
-	Lost        int64 `json:"lost"`         // of these: not come before Settle was over
-	Duplicated  int64 `json:"duplicated"`   // come again
-	OutOfOrder  int64 `json:"out_of_order"` // delivered, but behind a later message of their room
-	Strays      int64 `json:"strays"`       // come to a client that is not in the room
-	Late        int64 `json:"late"`         // messages published more than a tick after they were due, or not at all for want of time
-
-	Gaps     int64            `json:"gaps"`      // gap frames of roomgate.v1
-	Closed   int64            `json:"closed"`    // connections that ended; none is dialled again
-	ClosedBy map[string]int64 `json:"closed_by"` // these by close code; 1006: without a close frame
-
-	Elapsed time.Duration `json:"-"` // from the first message to the last delivery
-	Latency Quantiles     `json:"-"` // from before Publish to the look that found the message
-	OwnCPU  time.Duration `json:"-"` // CPU of this process; 0: not known on this system
-}
+func (t Traffic) settle() time.Duration { return cmp.Or(t.Settle, 2*time.Second) }
 
 // Run publishes and counts. It tells progress about every 250 ms, from its own goroutine; nil means nobody.
 // If ctx ends after counting began, it waits for what is on its way, and returns both what was
@@ -122,30 +83,6 @@ func call(f func() error) error {
 	return f()
 }
 
-// result counts a part that has ended.
-func (c *Clients) result(p *publishing) *Result {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	run := c.run
-	c.run = nil
-	r := &Result{
-		Connections: p.open, Rooms: c.o.rooms(),
-		Published: p.published.Load(), Expected: p.expected.Load(), Late: p.late,
-		Delivered: run.delivered, Duplicated: run.duplicated, OutOfOrder: run.outOfOrder, Strays: run.strays,
-		Gaps: c.gaps, ClosedBy: maps.Clone(c.closedBy), Latency: run.latency.quantiles(),
-	}
-	if !run.any {
-		r.Lost = r.Expected - r.Delivered
-	}
-	for _, n := range c.closedBy {
-		r.Closed += n
-	}
-	if run.last > 0 {
-		r.Elapsed = time.Duration(run.last - p.began)
-	}
-	return r
-}
-
 // part is one run from its first message to the last that arrives.
 func (c *Clients) part(ctx context.Context, t Traffic, d time.Duration, progress func(Progress)) (*publishing, error) {
 	const every = 250 * time.Millisecond
@@ -180,20 +117,6 @@ func (c *Clients) part(ctx context.Context, t Traffic, d time.Duration, progress
 		default:
 		}
 	}
-}
-
-// progress says how far p is.
-func (c *Clients) progress(p *publishing) Progress {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := Progress{
-		Elapsed: time.Duration(c.clock() - p.began), Duration: p.d,
-		Published: p.published.Load(), Delivered: c.run.delivered, Missing: c.run.missing, Latency: c.run.latency.quantiles(),
-	}
-	for _, n := range c.closedBy {
-		now.Closed += n
-	}
-	return now
 }
 
 // arrived reports whether nothing more is to come.
