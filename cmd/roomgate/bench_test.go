@@ -75,7 +75,7 @@ func TestBenchSaysWhatARefusalMeans(t *testing.T) {
 		"room":            {open.url, another, nil, []string{"closed with 4003", "roomgate token --room 'bench-*'"}},
 		"room, raw":       {open.url, another, []string{"--format", "raw"}, []string{"4003", "roomgate token --room 'bench-*'"}},
 		"token":           {open.url, "ROOMGATE_TOKEN=a.b.c", nil, []string{"closed with 4002", "signed with the gateway's secret"}},
-		"token by status": {strict.url, "ROOMGATE_TOKEN=a.b.c", nil, []string{"refused with HTTP 401", "signed with the gateway's secret"}},
+		"token by status": {strict.url, "ROOMGATE_TOKEN=a.b.c", []string{"--connections", "1"}, []string{"refused with HTTP 401", "signed with the gateway's secret"}},
 		"address":         {strict.url, "JWT_SECRET=" + testSecret, nil, []string{"refused with HTTP 429", "--connect-rate"}},
 		"path": {strings.TrimSuffix(open.url, "ws") + "elsewhere", "JWT_SECRET=" + testSecret, nil,
 			[]string{"refused with HTTP 404", "http.path"}},
