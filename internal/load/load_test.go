@@ -381,3 +381,24 @@ func TestDialEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
+
+func TestWhatComesBeforeSettleIsOverIsNotLost(t *testing.T) {
+	s := serve(t)
+	c := dial(t, options(s, 2, 1))
+	late := make(chan error, 1)
+	n := 0
+	r, err := c.Run(t.Context(), Traffic{Rate: 100, Size: 100, Duration: 50 * time.Millisecond, Settle: 20 * time.Second,
+		Publish: func(room string, payload []byte) error {
+			if n++; n < 5 {
+				return s.send(room, -1, frame(opText, payload))
+			}
+			time.AfterFunc(100*time.Millisecond, func() { late <- s.send(room, -1, frame(opText, payload)) })
+			return nil
+		}}, nil)
+	if err := errors.Join(err, <-late); err != nil {
+		t.Fatal(err)
+	}
+	if r.Delivered != 10 || r.Lost != 0 || r.Latency.Max < 100*time.Millisecond {
+		t.Errorf("delivered %d, lost %d, the last after %v; want 10, none, 100ms or more", r.Delivered, r.Lost, r.Latency.Max)
+	}
+}
