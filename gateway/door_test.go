@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,20 @@ func TestFullNodeAnswers503(t *testing.T) {
 	a.Drop()
 	w.await("a place", func() bool { return w.admitted.Load() == 1 })
 	w.dialV1(w.token("42"))
+}
+
+func TestRefusedClientsAreToldDifferentTimesToComeBack(t *testing.T) {
+	drawn := map[int]bool{}
+	for range 200 {
+		seconds, err := strconv.Atoi(RetryAfter())
+		if err != nil || seconds < 5 || seconds > 10 {
+			t.Fatalf("Retry-After is %d (%v), want 5 to 10", seconds, err)
+		}
+		drawn[seconds] = true
+	}
+	if len(drawn) != 6 {
+		t.Errorf("%d different ones of 200, want all six", len(drawn))
+	}
 }
 
 func TestRedisUnavailableAnswers503(t *testing.T) {

@@ -2,10 +2,10 @@ package gateway
 
 import (
 	"encoding/base64"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // An httpRefusal is the answer to a request that is not upgraded.
@@ -15,15 +15,19 @@ type httpRefusal struct {
 	text   string // told to the client
 }
 
-// retryAfter is what Retry-After says where a later attempt may succeed.
-const retryAfter = 5 * time.Second
+// RetryAfter draws what the header Retry-After says where a later attempt may succeed: 5 to 10
+// seconds, so that those who were refused together do not come back together.
+func RetryAfter() string {
+	const least, spread = 5, 5
+	return strconv.Itoa(least + rand.IntN(spread+1))
+}
 
 func (h *httpRefusal) write(w http.ResponseWriter) {
 	head := w.Header()
 	head.Set("Content-Type", "application/json")
 	head.Set("Cache-Control", "no-store")
 	if h.status == http.StatusServiceUnavailable || h.status == http.StatusTooManyRequests {
-		head.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		head.Set("Retry-After", RetryAfter())
 	}
 	if h.status == http.StatusUnauthorized {
 		head.Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
