@@ -10,7 +10,7 @@ const perAddress = "0 sets no limit for loopback and private addresses, as which
 
 // whyAlways is why a limit cannot be in limits.dry_run.
 func whyAlways(limit string) string {
-	if limit == "connections" || limit == "outbox_bytes" || limit == "mailbox_bytes" || strings.HasSuffix(limit, "timeout") {
+	if limit == "connections" || limit == "upstream_requests" || limit == "outbox_bytes" || limit == "mailbox_bytes" || strings.HasSuffix(limit, "timeout") {
 		return ": " + limit + " protects memory and open files, and always holds"
 	}
 	return ""
@@ -160,6 +160,12 @@ var table = []setting{
 
 	{key: "limits.connections", kind: integer, def: "0",
 		help: "connections at a time; 0: as many as the open-files limit permits"},
+	{key: "limits.handshakes", kind: integer, def: "1024",
+		help: "connections to http.addr at a time that are no WebSockets and bring no request now; 0: as many as the open-files limit permits",
+		doc:  "They connect, shake hands for TLS, send the head of a request, or are idle after one. When there are too many, the oldest is closed. Never more than a quarter of the open files that are not needed otherwise."},
+	{key: "limits.upstream_requests", kind: integer, def: "512",
+		help: "requests at a time, and WebSockets, that http.upstream handles; 0: as many as the open-files limit permits",
+		doc:  "Beyond it: 503. Each takes two open files. Never more than a quarter of those that are not needed otherwise."},
 	{key: "limits.connections_per_address", kind: integer, def: "0", min: "-1",
 		help: "connections of one address (of IPv6: of its /64) at a time; 0: 1000 for public ones; -1: no limit",
 		doc:  perAddress},
@@ -190,11 +196,11 @@ var table = []setting{
 	{key: "limits.connection_age", kind: duration, def: "0",
 		help: "age at which a client is told to reconnect, ±10 % at random; at least 1m; 0: never"},
 	{key: "limits.dry_run", kind: list,
-		choices: []string{"connections_per_address", "connections_per_user", "handshakes_per_address", "failed_tokens_per_address",
+		choices: []string{"handshakes", "connections_per_address", "connections_per_user", "handshakes_per_address", "failed_tokens_per_address",
 			"messages_per_minute", "message_bytes", "rooms_per_connection", "subscribes_per_minute"},
 		whyNot: whyAlways,
 		help:   "limits that only count and log what they would refuse",
-		doc:    "To see whom a limit would hit before it does. Limits that protect memory and open files always hold."},
+		doc:    "To see whom a limit would hit before it does. Limits that protect memory and open files always hold; of `handshakes`, the quarter of the open files does."},
 
 	{key: "gap.spread", kind: duration, def: "5s",
 		help: "clients that missed messages refetch at a random time within this; 0: at once"},

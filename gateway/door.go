@@ -9,7 +9,7 @@ import (
 // formed; may its page connect; who is it; what may it join. Only then is it upgraded. The
 // handler returns once the connection has begun, so that what net/http keeps for a request is freed.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	who := client{addr: g.opts().peers.addr(r), origin: clip(r.Header.Get("Origin")), start: g.now()}
+	who := client{addr: g.Addr(r), origin: clip(r.Header.Get("Origin")), start: g.now()}
 	refused := g.admit(who)
 	if refused == nil {
 		refused = g.accept(w, r, who)

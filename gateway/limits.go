@@ -59,7 +59,18 @@ func (s *settings) readLimit() int {
 // consequence: limits named in DryRun only count.
 func (g *Gateway) exceeded(limit string, addr netip.Addr, more ...slog.Attr) bool {
 	dry := slices.Contains(g.opts().DryRun, limit)
-	g.metrics.exceeded(limit, dry)
-	g.security("rate_limited", addr, limit, append(more, slog.Bool("dry_run", dry))...)
+	g.countExceeded(limit, addr, dry, more...)
 	return !dry
+}
+
+// CountExceeded counts and logs, with the limits of the gateway's own, that one was exceeded which
+// holds before ServeHTTP. Limits are a small set, and named as in the settings. dryRun: it had no
+// consequence.
+func (g *Gateway) CountExceeded(limit string, addr netip.Addr, dryRun bool) {
+	g.countExceeded(limit, addr, dryRun)
+}
+
+func (g *Gateway) countExceeded(limit string, addr netip.Addr, dryRun bool, more ...slog.Attr) {
+	g.metrics.exceeded(limit, dryRun)
+	g.security("rate_limited", addr, limit, append(more, slog.Bool("dry_run", dryRun))...)
 }

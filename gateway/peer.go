@@ -21,6 +21,10 @@ type peers struct {
 	header  string
 }
 
+// Addr returns whose request r is: the address that stands behind the trusted proxies, or the zero
+// Addr if r did not come over IP.
+func (g *Gateway) Addr(r *http.Request) netip.Addr { return g.opts().peers.addr(r) }
+
 // addr returns the address that stands behind the trusted proxies; the zero Addr if r did not
 // come over IP.
 func (p *peers) addr(r *http.Request) netip.Addr {

@@ -157,14 +157,14 @@ func (p *program) checkOpenFiles(cmd *cobra.Command, r *report) {
 		r.fail(item, err)
 		return
 	}
-	most, err := connectionLimit(c.Limits.Connections, files)
+	limits, err := newBudget(c, files)
 	switch {
 	case err != nil:
 		r.fail(item, err)
-	case c.Limits.Connections == 0 && most < fewConnections:
-		r.warn(item, "the limit is %d, enough for %d connections: raise it for more (ulimit -n, LimitNOFILE= in systemd)", files, most)
+	case c.Limits.Connections == 0 && limits.connections < fewConnections:
+		r.warn(item, "the limit is %d, enough for %d connections: raise it for more (ulimit -n, LimitNOFILE= in systemd)", files, limits.connections)
 	default:
-		r.ok(item, "the limit is %d, and %d connections may be held", files, most)
+		r.ok(item, "the limit is %d, and %d connections may be held", files, limits.connections)
 	}
 }
 

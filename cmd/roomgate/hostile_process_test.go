@@ -31,6 +31,12 @@ type gate struct {
 // startGate builds roomgate, starts it and waits until it is ready. The test's end kills it.
 func startGate(t testing.TB, redisURL string, environ ...string) *gate {
 	t.Helper()
+	return startGateWithin(t, 0, redisURL, environ...)
+}
+
+// startGateWithin is startGate with a limit of open files; 0: that of the test.
+func startGateWithin(t testing.TB, files int, redisURL string, environ ...string) *gate {
+	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "roomgate")
 	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -43,6 +49,9 @@ func startGate(t testing.TB, redisURL string, environ ...string) *gate {
 	}
 	defer log.Close() // the process has its own
 	g.cmd = exec.Command(binary)
+	if files > 0 {
+		g.cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, files), binary)
+	}
 	g.cmd.Env = append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL,
 		"ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0"}, environ...)
 	g.cmd.Stderr = log

@@ -68,7 +68,7 @@ func (s *server) reload(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	c, changed, stuck := s.settings().Take(read)
-	limit, err := s.limit(c)
+	limits, err := s.limits(c)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *server) reload(ctx context.Context) (stop func(), err error) {
 			return nil, err
 		}
 	}
-	o := gatewayOptions(c, limit, s.log, s.metrics)
+	o := gatewayOptions(c, limits.connections, s.log, s.metrics)
 	o.Tokens = verifier
 	if err := s.gateway.Reload(o); err != nil { // the last that can fail
 		if stop != nil {
@@ -94,6 +94,7 @@ func (s *server) reload(ctx context.Context) (stop func(), err error) {
 	}
 	s.tokens.Store(verifier)
 	s.config.Store(c)
+	s.budget.Store(limits)
 	if shown != nil {
 		s.certificates.use(shown)
 	}

@@ -68,13 +68,13 @@ func (s *server) announce(l listeners) {
 		admin = l.admin.Addr().String()
 	}
 	b := readBuild()
-	limit, _ := s.limit(c) // newServer has tried it
+	limits := s.budget.Load()
 	s.log.Info("serving",
 		slog.String("version", b.version), slog.String("revision", b.revision),
 		slog.String("addr", l.front.Addr().String()), slog.Bool("tls", s.certificates != nil), slog.String("path", c.HTTP.Path),
 		slog.String("upstream", c.HTTP.Upstream), slog.String("admin", admin),
 		slog.Any("redis", c.Redis.URL), slog.String("channel_prefix", c.Redis.ChannelPrefix),
-		slog.Int("connections", limit), slog.Int("rooms_per_connection", c.Limits.RoomsPerConnection),
+		slog.Int("connections", limits.connections), slog.Int("handshakes", limits.handshakes), slog.Int("rooms_per_connection", c.Limits.RoomsPerConnection),
 		slog.Int("message_bytes", c.Limits.MessageBytes), slog.Int("outbox_bytes", c.Limits.OutboxBytes))
 	for _, warning := range c.Warnings() {
 		s.log.Warn(warning)

@@ -37,9 +37,11 @@ type server struct {
 	upstream     *upstream     // nil: none
 	handler      http.Handler  // of http.addr
 	hints        sampler       // of proxies that are not trusted
+	handshakes   handshakes    // of http.addr
 	reloads      reloads
 
-	config   atomic.Pointer[config.Config] // replaced by a reload, as is
+	config   atomic.Pointer[config.Config] // replaced by a reload, as are the next two
+	budget   atomic.Pointer[budget]
 	tokens   atomic.Pointer[auth.Verifier]
 	draining atomic.Bool
 }
@@ -48,14 +50,15 @@ type server struct {
 func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 	s := &server{log: log, metrics: newRegistry()}
 	s.config.Store(c)
-	limit, err := s.limit(c)
+	limits, err := s.limits(c)
 	if err != nil {
 		return nil, err
 	}
+	s.budget.Store(limits)
 	if s.certificates, err = newCertificates(c, log, s.metrics); err != nil {
 		return nil, err
 	}
-	if s.upstream, err = newUpstream(c, s.settings, log); err != nil {
+	if s.upstream, err = newUpstream(c, s); err != nil {
 		return nil, err
 	}
 	toRedis := pubsubOptions(c)
@@ -68,11 +71,12 @@ func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	s.tokens.Store(verifier)
-	toClients := gatewayOptions(c, limit, log, s.metrics)
+	toClients := gatewayOptions(c, limits.connections, log, s.metrics)
 	toClients.Rooms, toClients.Tokens = s.broker, verifier
 	if s.gateway, err = gateway.New(toClients); err != nil {
 		return nil, err
 	}
+	s.handshakes.budget, s.handshakes.exceeded = s.budget.Load, s.gateway.CountExceeded
 	s.reloads.count = newReloadCounter(s.metrics)
 	s.handler = http.HandlerFunc(s.front)
 	return s, nil
@@ -81,13 +85,13 @@ func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 // settings are those of now. What is done as one takes them once.
 func (s *server) settings() *config.Config { return s.config.Load() }
 
-// limit is how many connections c and the limit of open files allow.
-func (s *server) limit(c *config.Config) (int, error) {
+// limits is what c and the limit of open files allow.
+func (s *server) limits(c *config.Config) (*budget, error) {
 	files, err := openFileLimit()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return connectionLimit(c.Limits.Connections, files)
+	return newBudget(c, files)
 }
 
 // front serves http.addr: the gateway on its path and below, and the upstream, if there is one,
@@ -126,14 +130,33 @@ func (s *server) ready() error {
 func (s *server) frontServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // alone: a connection of HTTP/2 cannot be taken over for a WebSocket
-	return &http.Server{
+	server := &http.Server{
 		Protocols:         protocols,
-		Handler:           s.handler,
+		Handler:           http.HandlerFunc(s.handle),
 		ReadHeaderTimeout: s.settings().HTTP.HandshakeTimeout, // and of TLS, together
 		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          httpLog(s.log),
 	}
+	s.handshakes.watch(server, server.ReadHeaderTimeout)
+	return server
+}
+
+// handle lets a request be handled, and bounds what may follow: net/http reads what is left of the
+// request's body, which may never come, and writes the answer, which may never be read.
+func (s *server) handle(w http.ResponseWriter, r *http.Request) {
+	h, ok := s.handshakes.begin(r)
+	if !ok {
+		panic(http.ErrAbortHandler) // closed a moment ago, as the oldest of too many
+	}
+	defer func() {
+		if s.handshakes.enter(h) { // not hijacked
+			now, patience := time.Now(), s.settings().HTTP.HandshakeTimeout
+			_ = h.conn.SetReadDeadline(now.Add(patience)) // if it fails, so will what it is for
+			_ = h.conn.SetWriteDeadline(now.Add(2 * patience))
+		}
+	}()
+	s.handler.ServeHTTP(w, r)
 }
 
 func (s *server) adminServer() *http.Server {

@@ -8,9 +8,11 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/roomgate/roomgate/config"
+	"github.com/roomgate/roomgate/gateway"
 )
 
 // Of connections to http.upstream.
@@ -30,10 +32,12 @@ type upstream struct {
 	transport *http.Transport
 	log       *slog.Logger
 	sampler   sampler // of requests that failed
+	server    *server // whose settings and limits hold
+	active    atomic.Int64
 }
 
-// newUpstream returns the upstream that c names; nil if none. settings are those of now.
-func newUpstream(c *config.Config, settings func() *config.Config, log *slog.Logger) (*upstream, error) {
+// newUpstream returns the upstream of s that c names; nil if none.
+func newUpstream(c *config.Config, s *server) (*upstream, error) {
 	if c.HTTP.Upstream == "" {
 		return nil, nil
 	}
@@ -41,7 +45,7 @@ func newUpstream(c *config.Config, settings func() *config.Config, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{log: log}
+	u := &upstream{log: s.log, server: s}
 	u.transport = &http.Transport{ // no proxy of the environment: the API is near
 		DialContext:         (&net.Dialer{Timeout: upstreamDialTime}).DialContext,
 		TLSHandshakeTimeout: upstreamDialTime,
@@ -51,13 +55,26 @@ func newUpstream(c *config.Config, settings func() *config.Config, log *slog.Log
 		DisableCompression:  true, // the client's Accept-Encoding is what counts
 	}
 	u.ReverseProxy = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { rewrite(r, target, settings()) },
+		Rewrite:       func(r *httputil.ProxyRequest) { rewrite(r, target, s.settings()) },
 		Transport:     u.transport,
 		FlushInterval: -1, // at once: what streams must not wait for a buffer to fill
 		ErrorHandler:  u.failed,
-		ErrorLog:      httpLog(log), // mostly of clients that broke off; it names no URL
+		ErrorLog:      httpLog(s.log), // mostly of clients that broke off; it names no URL
 	}
 	return u, nil
+}
+
+// ServeHTTP hands the request on, unless as many as may be are under way: each takes two
+// descriptors for as long as it, or the WebSocket that it became, lasts.
+func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer u.active.Add(-1)
+	if u.active.Add(1) > int64(u.server.budget.Load().upstreamRequests) {
+		u.server.gateway.CountExceeded(limitUpstream, u.server.gateway.Addr(r), false)
+		w.Header().Set("Retry-After", gateway.RetryAfter())
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "too many requests are under way: try again later"})
+		return
+	}
+	u.ReverseProxy.ServeHTTP(w, r)
 }
 
 // rewrite makes the request to the API of the client's. The API sees the Host that the client
