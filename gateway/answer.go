@@ -140,7 +140,7 @@ func (c *conn) refuseRate(ref ref, now int64) {
 	c.fail(ref, codeRateLimited, "too many messages: slow down")
 }
 
-// overRate counts a message over the rate, and reports whether it is to be refused.
+// overRate counts a message, ping or pong over the rate, and reports whether it is to be refused.
 func (c *conn) overRate() bool {
 	return c.g.exceeded(limitMessages, c.client.addr, slog.String("conn", c.name()), slog.String("sub", c.subject()))
 }

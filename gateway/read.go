@@ -159,7 +159,7 @@ func (c *conn) control(head []byte) error {
 	if err != nil {
 		return err
 	}
-	if !c.controls.allow(c.g.opts().messageLimit, c.g.now()) {
+	if !c.mayControl() {
 		return c.refuseControl(header + n)
 	}
 	if op == opPing {
@@ -172,6 +172,12 @@ func (c *conn) control(head []byte) error {
 	}
 	_, err = c.br.Discard(header + n)
 	return err
+}
+
+// mayControl counts a ping or pong, and reports whether it is to be taken. Pings and pongs have the
+// allowance of messages once more, for themselves.
+func (c *conn) mayControl() bool {
+	return c.controls.allow(c.g.opts().messageLimit, c.g.now()) || !c.overRate()
 }
 
 // refuseControl consumes a ping or pong over the rate without an answer. Who goes on is closed,
