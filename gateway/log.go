@@ -11,6 +11,10 @@ import (
 // and the count stands in the next line. The log must not be an attack's amplifier.
 var logRate = paceLimit{interval: 100 * time.Millisecond, burst: 50}
 
+// endRate is likewise how many ends of connections that were let in are written: more than a
+// healthy node has, so that only a storm of reconnects, or a large drain, is sampled.
+var endRate = paceLimit{interval: 10 * time.Millisecond, burst: 1000}
+
 // A sampler holds back lines of events that come too fast. The kinds are a fixed, small set.
 type sampler struct {
 	mu    sync.Mutex // guards what follows
@@ -23,7 +27,7 @@ type sampled struct {
 }
 
 // take reports whether a line of event may be written now, and how many before it were not.
-func (s *sampler) take(event string, now int64) (suppressed int, ok bool) {
+func (s *sampler) take(event string, rate paceLimit, now int64) (suppressed int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.kinds[event]
@@ -34,7 +38,7 @@ func (s *sampler) take(event string, now int64) (suppressed int, ok bool) {
 		k = &sampled{}
 		s.kinds[event] = k
 	}
-	if !k.pace.allow(logRate, now) {
+	if !k.pace.allow(rate, now) {
 		k.suppressed++
 		return 0, false
 	}
@@ -45,7 +49,12 @@ func (s *sampler) take(event string, now int64) (suppressed int, ok bool) {
 // logSampled logs one event of a kind that strangers can cause. No token, query string or
 // payload may come here.
 func (g *Gateway) logSampled(level slog.Level, event, message string, attrs ...slog.Attr) {
-	suppressed, ok := g.lines.take(event, g.now())
+	g.logHeldTo(logRate, level, event, message, attrs...)
+}
+
+// logHeldTo is logSampled at a rate of its own.
+func (g *Gateway) logHeldTo(rate paceLimit, level slog.Level, event, message string, attrs ...slog.Attr) {
+	suppressed, ok := g.lines.take(event, rate, g.now())
 	if !ok {
 		return
 	}
@@ -77,7 +86,8 @@ func (g *Gateway) tokenRefused(addr netip.Addr, reason string) {
 }
 
 // logEnd writes the one line of a connection's end. Of connections that nobody was let in by,
-// which cost a stranger nothing, only a sample.
+// which cost a stranger nothing, only a sample; of the others one when they end by the hundreds a
+// second, unless the log is to have all.
 func (c *conn) logEnd(why *ending, age time.Duration) {
 	attrs := []slog.Attr{slog.String("conn", c.name()), slog.String("sub", c.subject()), slog.Any("addr", c.client.addr),
 		slog.String("origin", c.client.origin), slog.String("issuer", c.issuer()), slog.String("reason", why.label), slog.Int("code", why.code), slog.String("detail", why.text), slog.Float64("seconds", age.Seconds())}
@@ -85,5 +95,9 @@ func (c *conn) logEnd(why *ending, age time.Duration) {
 		c.g.logSampled(slog.LevelInfo, "connection_refused", "connection refused", attrs...)
 		return
 	}
-	c.g.log.LogAttrs(c.g.ctx, slog.LevelInfo, "connection closed", append([]slog.Attr{slog.String("event", "connection_closed")}, attrs...)...)
+	rate := endRate
+	if c.g.log.Enabled(c.g.ctx, slog.LevelDebug) {
+		rate = paceLimit{}
+	}
+	c.g.logHeldTo(rate, slog.LevelInfo, "connection_closed", "connection closed", attrs...)
 }
