@@ -100,7 +100,7 @@ var table = []setting{
 		doc:  "They are fetched every five minutes. When it is over, tokens are answered with 503."},
 	{key: "auth.revoked", kind: boolean, def: "false",
 		help: "look the jti and the sub of each token up in Redis at connect, and refuse it if one is there",
-		doc:  "The key is `auth.revoked_prefix` and the jti or the sub, in the database of `redis.url`; its value means nothing, and its time to live should be that of the token. One round trip for each connection. With an ACL the user needs `+exists ~roomgate:revoked:*`, and `+select` for another database than 0."},
+		doc:  "The key is `auth.revoked_prefix` and the jti or the sub, in the database of `redis.url`; its value means nothing, and its time to live should be that of the token. One round trip for each connection. With an ACL the user needs `+exists ~roomgate:revoked:*`, and `+select` for another database than 0; `roomgate check` and `/readyz` try it."},
 	{key: "auth.revoked_prefix", kind: plain, def: "roomgate:revoked:",
 		help: "what stands before a jti or sub in the key that revokes it; 1 to 64 bytes of printable ASCII"},
 	{key: "auth.rooms_claim", kind: plain, def: "rooms",

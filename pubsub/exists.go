@@ -1,9 +1,11 @@
 package pubsub
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,4 +27,18 @@ func (b *Broker) Exists(ctx context.Context, keys ...string) (bool, error) {
 		return false, fmt.Errorf("looking keys up: %w", err)
 	}
 	return slices.ContainsFunc(found, func(c *redis.IntCmd) bool { return c.Val() > 0 }), nil
+}
+
+// TryExists returns why Exists could not look up keys that begin with prefix, or nil. If an ACL
+// forbids it, the error says which command, and what to give the user.
+func (b *Broker) TryExists(ctx context.Context, prefix string) error {
+	_, err := b.Exists(ctx, prefix+"probe")
+	if err == nil || !strings.Contains(err.Error(), "NOPERM") { // a failed SELECT is wrapped as text
+		return err
+	}
+	rule := "+exists ~" + prefix + "*"
+	if b.ro.DB != 0 {
+		rule += " +select" // which go-redis sends for any other database
+	}
+	return fmt.Errorf("%w: allow it by ACL SETUSER %s %s", err, cmp.Or(b.ro.Username, "default"), rule)
 }

@@ -118,3 +118,33 @@ func TestExistsWaitsNoLongerThanItsContext(t *testing.T) {
 		t.Errorf("with a context that has ended: %v, want %v", err, context.Canceled)
 	}
 }
+
+func TestTryExistsNamesTheForbiddenCommandAndTheRuleThatHelps(t *testing.T) {
+	s := redistest.Start(t)
+	c := s.Client()
+	for _, test := range []struct {
+		db    string
+		rules []any
+		want  []string // empty: no error
+	}{
+		{"", recipe, []string{"NOPERM", "'exists'", "ACL SETUSER gate +exists ~revoked:*"}},
+		{"", append(slices.Clone(recipe), "+exists", "~other:*"), []string{"NOPERM", "ACL SETUSER gate +exists ~revoked:*"}},
+		{"", append(slices.Clone(recipe), "+exists", "~revoked:*"), nil},
+		{"/3", append(slices.Clone(recipe), "+exists", "~revoked:*"), []string{"NOPERM", "'select'", "ACL SETUSER gate +exists ~revoked:* +select"}},
+		{"/3", append(slices.Clone(recipe), "+exists", "+select", "~revoked:*"), nil},
+	} {
+		restrict(t, c, test.rules...)
+		o := asGate(s)
+		o.URL += test.db
+		err := ProbeExists(t.Context(), o, "revoked:")
+		if err == nil != (len(test.want) == 0) {
+			t.Errorf("database %q with %v: %v, want %q", test.db, test.rules, err, test.want)
+			continue
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("database %q with %v: %v, want %q in it", test.db, test.rules, err, want)
+			}
+		}
+	}
+}

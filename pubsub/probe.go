@@ -52,6 +52,17 @@ func Probe(ctx context.Context, o Options) error {
 	}
 }
 
+// ProbeExists does once, with the Redis of o, what TryExists does.
+func ProbeExists(ctx context.Context, o Options, prefix string) error {
+	o.Log, o.Metrics = nil, nil
+	b, err := New(o)
+	if err != nil {
+		return err
+	}
+	defer b.closeClients()
+	return b.TryExists(ctx, prefix)
+}
+
 // probed is the Receiver of the one message that a Probe expects.
 type probed chan struct{}
 

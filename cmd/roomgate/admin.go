@@ -14,8 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// checkTime is what /debug/check may take.
-const checkTime = 10 * time.Second
+const (
+	checkTime = 10 * time.Second       // what /debug/check may take
+	readyTime = 500 * time.Millisecond // what /readyz may: less than probes wait
+)
 
 const adminIndex = `<!doctype html><meta charset="utf-8"><title>roomgate</title>
 <ul>
@@ -49,8 +51,10 @@ func (s *server) adminHandler() http.Handler {
 	return mux
 }
 
-func (s *server) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if err := s.ready(); err != nil {
+func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := s.ready(ctx); err != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reason": err.Error()})
 		return
 	}

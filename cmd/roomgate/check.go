@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -177,6 +178,14 @@ func (p *program) checkRedis(cmd *cobra.Command, r *report) {
 	if err := pubsub.Probe(cmd.Context(), pubsubOptions(c)); err != nil {
 		r.fail("redis", fmt.Errorf("%v: %w", c.Redis.URL, err))
 		return
+	}
+	if c.Auth.Revoked {
+		ctx, cancel := context.WithTimeout(cmd.Context(), c.Redis.Timeout)
+		defer cancel()
+		if err := pubsub.ProbeExists(ctx, pubsubOptions(c), c.Auth.RevokedPrefix); err != nil {
+			r.fail("redis", fmt.Errorf("%v: auth.revoked: %w", c.Redis.URL, err))
+			return
+		}
 	}
 	r.ok("redis", "%v delivers what is published there; tried in %v", c.Redis.URL, time.Since(began).Round(time.Millisecond))
 }

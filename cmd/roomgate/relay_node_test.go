@@ -57,7 +57,7 @@ func startNode(t testing.TB, redisURL string, environ ...string) *node {
 			t.Logf("the node ended with: %v", err)
 		}
 	})
-	await(t, "ready", func() bool { return s.ready() == nil })
+	await(t, "ready", func() bool { return s.ready(t.Context()) == nil })
 	return n
 }
 

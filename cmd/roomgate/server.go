@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -119,12 +121,19 @@ func (s *server) secured(l net.Listener) net.Listener {
 	return l
 }
 
-// ready returns why this replica should get no new clients, or nil.
-func (s *server) ready() error {
+// ready returns why this replica should get no new clients, or nil. If auth.revoked is on it asks
+// Redis, for as long as ctx allows.
+func (s *server) ready(ctx context.Context) error {
 	if s.draining.Load() {
 		return errors.New("draining")
 	}
-	return errors.Join(s.broker.Ready(), s.tokens.Load().Ready())
+	err := errors.Join(s.broker.Ready(), s.tokens.Load().Ready())
+	if c := s.settings(); err == nil && c.Auth.Revoked {
+		if err = s.broker.TryExists(ctx, c.Auth.RevokedPrefix); err != nil {
+			err = fmt.Errorf("auth.revoked: redis: %w", err)
+		}
+	}
+	return err
 }
 
 func (s *server) frontServer() *http.Server {
