@@ -37,6 +37,10 @@ import (
 // verified now: its issuer's keys, or who is revoked, could not be had.
 var ErrUnavailable = errors.New("tokens cannot be verified now")
 
+// ErrRevokedUnknown is wrapped, beside ErrUnavailable, where Options.Revoked could not say who is
+// revoked: the keys are there.
+var ErrRevokedUnknown = errors.New("asking who is revoked")
+
 // maxTemplates bounds each of the lists of templates; with maxEntries it bounds a Grant.
 const maxTemplates = 1000
 

@@ -180,7 +180,7 @@ func (x *exam) checkRevoked(ctx context.Context) error {
 	}
 	revoked, err := x.v.revoked(ctx, ids...)
 	if err != nil {
-		return fmt.Errorf("%w: asking who is revoked: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, ErrRevokedUnknown, err)
 	}
 	if revoked {
 		return errRevoked

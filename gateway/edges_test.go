@@ -225,13 +225,24 @@ func TestTokenThatCannotBeJudgedNowIsNotCalledBad(t *testing.T) {
 	w := newWorld(t, func(o *Options) { b.Tokens, o.Tokens = o.Tokens, b })
 	c, pending := w.dialV1(w.token("42")), w.dialUnauthorized("")
 	b.broken.Store(true)
-	w.wantStatus("?token=x", 503)
+	refused, err := wstest.Try(t, w.url+"?token=x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, _ := io.ReadAll(refused.Response.Body); refused.Response.StatusCode != 503 || !strings.Contains(string(body), "keys") {
+		t.Errorf("got %s %s, want 503 for want of keys", refused.Response.Status, body)
+	}
 	pending.SendText(`{"type":"auth","token":"x"}`)
-	pending.WantClose(4104)
+	if reason := pending.WantClose(4104); !strings.Contains(reason, "keys") {
+		t.Errorf("closed with %q, want that it is for the keys", reason)
+	}
 	c.SendText(`{"type":"auth","token":"x","ref":1}`)
 	e := c.WantType("error")
 	if e["code"] != "unavailable" || strings.Contains(e["message"].(string), "10.0.0.5") {
 		t.Errorf("got %v, want unavailable, and nothing of where keys come from", e)
+	}
+	if got := counterValue(t, w.metrics.authFailures.WithLabelValues(reasonUnavailable)); got != 3 {
+		t.Errorf("%v are counted, want 3: at connect, in the first message and of a refresh", got)
 	}
 	w.publishText("42", "1")
 	c.WantType("message")

@@ -28,6 +28,7 @@ var (
 	endSlow          = ending{4102, "slow_consumer", "slow consumer: messages were not read in time"}
 	endNoRedis       = ending{4104, "redis_unavailable", "Redis unavailable"}
 	endNoKeys        = ending{4104, "keys_unavailable", "the keys to verify tokens cannot be had now"}
+	endRevokedAway   = ending{4104, "redis_unavailable", "Redis unavailable: it cannot be asked who is revoked"}
 	endDrain         = ending{4201, "drain", "draining: reconnect"}
 	endExpired       = ending{4202, "token_expired", "token expired: reconnect with a new one"}
 	endAge           = ending{4203, "maximum_age", "maximum age: reconnect"}

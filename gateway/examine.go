@@ -89,7 +89,7 @@ func (g *Gateway) negotiate(o *offer, r *http.Request) *httpRefusal {
 func (g *Gateway) authorize(o *offer, r *http.Request) *httpRefusal {
 	token, err := g.tokenOf(r)
 	if err != nil {
-		g.tokenRefused(o.who.addr, "ambiguous")
+		g.tokenRefused(o.who.addr, "ambiguous", err)
 		return g.refuse(o, endTokenInvalid.because(err.Error()))
 	}
 	if token == "" {
@@ -102,11 +102,12 @@ func (g *Gateway) authorize(o *offer, r *http.Request) *httpRefusal {
 	grant, err := g.verify(token)
 	if err != nil {
 		reason := reasonOf(err)
-		g.tokenRefused(o.who.addr, reason)
+		e := refusal(err)
+		g.tokenRefused(o.who.addr, reason, err)
 		if reason == reasonUnavailable {
-			return unavailable(endNoKeys.label, endNoKeys.text)
+			return unavailable(e.label, e.text)
 		}
-		return g.refuse(o, refusal(err))
+		return g.refuse(o, e)
 	}
 	rooms, refused, ok := roomsAtConnect(grant, o.asked)
 	if !ok {

@@ -66,8 +66,27 @@ func TestRefusedTokensInMessagesCountToo(t *testing.T) {
 		c.SendText(`{"type":"auth","token":"x"}`)
 		c.WantType("error")
 	}
-	c.SendText(`{"type":"auth","token":"` + w.token("42") + `"}`)
+	c.SendText(`{"type":"auth","token":"x"}`)
 	c.WantClose(4101)
+}
+
+func TestRefusedTokensOfNeighboursEndNobodyWhoRefreshes(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.FailedTokensPerAddress = 3 })
+	honest, late, guessing := w.dialV1(w.token("42")), w.dialUnauthorized(""), w.dialV1(w.token("42"))
+	for range 3 {
+		wstest.Dial(t, w.url, "Authorization: Bearer x").WantClose(4002)
+	}
+	w.wantStatus("?token="+w.token("42"), 429)
+	for range 2 {
+		honest.SendText(`{"type":"auth","token":"` + w.token("42") + `"}`)
+		honest.WantType("hello")
+	}
+	late.SendText(`{"type":"auth","token":"` + w.token("42") + `"}`) // who has no session yet is a stranger
+	late.WantClose(4101)
+	guessing.SendText(`{"type":"auth","token":"x"}`)
+	guessing.WantClose(4101)
+	honest.SendText(`{"type":"ping"}`)
+	honest.WantType("pong")
 }
 
 func TestSubscribesAreLimited(t *testing.T) {

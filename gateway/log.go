@@ -71,18 +71,22 @@ func (g *Gateway) security(event string, addr netip.Addr, reason string, more ..
 }
 
 // authFailed counts and logs a token that was refused, or that there was none.
-func (g *Gateway) authFailed(addr netip.Addr, reason string) {
+func (g *Gateway) authFailed(addr netip.Addr, reason string, more ...slog.Attr) {
 	g.metrics.authFailures.WithLabelValues(reason).Inc()
-	g.security("auth_failed", addr, reason)
+	g.security("auth_failed", addr, reason, more...)
 }
 
 // tokenRefused is authFailed for a token that was bad, of which an address may have only so
-// many a minute; not for one that could not be judged.
-func (g *Gateway) tokenRefused(addr netip.Addr, reason string) {
-	g.authFailed(addr, reason)
-	if at := site(addr); reason != reasonUnavailable {
-		g.addresses.failed(at, g.opts().failures(at), g.now())
+// many a minute. One that could not be judged does not count there: err, which is for the
+// operator, says what is missing.
+func (g *Gateway) tokenRefused(addr netip.Addr, reason string, err error) {
+	if reason == reasonUnavailable {
+		g.authFailed(addr, reason, slog.String("error", err.Error()))
+		return
 	}
+	g.authFailed(addr, reason)
+	at := site(addr)
+	g.addresses.failed(at, g.opts().failures(at), g.now())
 }
 
 // logEnd writes the one line of a connection's end. Of connections that nobody was let in by,

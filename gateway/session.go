@@ -147,21 +147,19 @@ func (c *conn) authenticate(req request) {
 		c.fail(req.ref, codeBadRequest, "token is missing")
 		return
 	}
-	at := site(c.client.addr)
-	if c.g.addresses.exhausted(at, c.g.opts().failures(at), c.g.now()) && c.g.exceeded(limitFailures, c.client.addr) {
+	at, first := site(c.client.addr), c.session.Load() == nil
+	exhausted := c.g.addresses.exhausted(at, c.g.opts().failures(at), c.g.now())
+	if first && exhausted && c.g.exceeded(limitFailures, c.client.addr) {
 		c.end(endTooManyTokens)
 		return
 	}
 	grant, err := c.g.verify(req.token)
-	switch first := c.session.Load() == nil; {
-	case err != nil && !first && reasonOf(err) == reasonUnavailable:
-		c.fail(req.ref, codeUnavailable, endNoKeys.text)
+	switch {
 	case err != nil && first:
-		c.g.tokenRefused(c.client.addr, reasonOf(err))
+		c.g.tokenRefused(c.client.addr, reasonOf(err), err)
 		c.end(refusal(err))
 	case err != nil:
-		c.g.tokenRefused(c.client.addr, reasonOf(err))
-		c.fail(req.ref, codeUnauthorized, err.Error())
+		c.refuseRefresh(err, req.ref, exhausted)
 	case first:
 		c.enterAsked(grant, req.ref)
 	case grant.Subject != c.session.Load().grant.Subject:
@@ -169,6 +167,22 @@ func (c *conn) authenticate(req request) {
 		c.fail(req.ref, codeUnauthorized, "the new token is for another sub: open a new connection for it")
 	default:
 		c.refresh(grant, req.ref)
+	}
+}
+
+// refuseRefresh answers a token that does not take the place of the one there is. Who has a good
+// session is not ended because its neighbours are guessing, which is why its token was looked at;
+// but for a guess of its own, if its address has had too many (exhausted).
+func (c *conn) refuseRefresh(err error, ref ref, exhausted bool) {
+	reason := reasonOf(err)
+	c.g.tokenRefused(c.client.addr, reason, err)
+	switch {
+	case reason == reasonUnavailable:
+		c.fail(ref, codeUnavailable, refusal(err).text)
+	case exhausted && c.g.exceeded(limitFailures, c.client.addr):
+		c.end(endTooManyTokens)
+	default:
+		c.fail(ref, codeUnauthorized, err.Error())
 	}
 }
 
@@ -206,7 +220,10 @@ func (c *conn) refresh(grant *auth.Grant, ref ref) {
 // refusal is how a connection ends whose token was not accepted.
 func refusal(err error) ending {
 	var refused *auth.Error
-	if !errors.As(err, &refused) {
+	switch {
+	case errors.Is(err, auth.ErrRevokedUnknown):
+		return endRevokedAway
+	case !errors.As(err, &refused):
 		return endNoKeys
 	}
 	return endTokenInvalid.because(err.Error())
