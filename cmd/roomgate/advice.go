@@ -71,18 +71,25 @@ func memoryLimit(root fs.FS) (least int64, ok bool) {
 	return least, ok
 }
 
-// hintAtProxy tells of a header that only a proxy sends and that is not believed: if it is from
-// one of ours, all of its clients count as one address.
+// hintAtProxy tells of a header that only a proxy sends and that is not believed, if it came from
+// where one's own proxies are: all of its clients count as one address then. Anybody on the internet
+// can send one, and must not be recommended as a proxy to trust.
 func (s *server) hintAtProxy(r *http.Request) {
 	if r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
 		return
 	}
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	c := s.settings()
-	if err != nil || trusts(c, remote.Addr()) || c.HTTP.ProxyProtocol { // by which the proxy is not who sent it
+	if err != nil || !isNear(remote.Addr()) || trusts(c, remote.Addr()) || c.HTTP.ProxyProtocol { // by which the proxy is not who sent it
 		return
 	}
 	s.hints.log(s.log, slog.LevelWarn, "a request names another client than who sent it, and is not believed: "+
 		"if it came from a proxy of yours, list its address in http.trusted_proxies",
-		slog.String("event", "proxy_not_trusted"), slog.String("addr", remote.Addr().String()))
+		slog.String("event", "proxy_not_trusted"), slog.String("addr", remote.Addr().Unmap().WithZone("").String())) // as the setting spells it
+}
+
+// isNear reports whether addr is of this host or of a private network.
+func isNear(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast()
 }

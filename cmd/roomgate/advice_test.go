@@ -1,13 +1,17 @@
 package main
 
 import (
+	"log/slog"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
 	"time"
+
+	"github.com/roomgate/roomgate/config"
 )
 
 // machine is a file system with what the kernel tells of cgroups.
@@ -63,6 +67,32 @@ func TestProxyThatIsNotTrustedIsToldOnceAMinute(t *testing.T) {
 	wantIn(t, r.stderr.String(), "list its address in http.trusted_proxies", `"addr":"127.0.0.1"`)
 	if strings.Contains(r.stderr.String(), "192.0.2.7") {
 		t.Error("what a stranger claims to be is in the log")
+	}
+}
+
+func TestOnlyWhatIsPlausiblyAProxyIsCalledOne(t *testing.T) {
+	var log output
+	s := &server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	s.config.Store(new(config.Config))
+	for _, remote := range []string{"203.0.113.5:4711", "[2001:db8::1]:4711", "[::ffff:203.0.113.5]:4711", "100.64.0.1:4711"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-For", "192.0.2.7")
+		s.hintAtProxy(r)
+		if log.String() != "" {
+			t.Fatalf("of a stranger from %s it says %s", remote, log.String())
+		}
+	}
+	for remote, want := range map[string]string{"10.1.2.3:4711": "10.1.2.3", "[::ffff:192.168.1.1]:4711": "192.168.1.1",
+		"[fd00::1]:4711": "fd00::1", "[fe80::1%eth0]:4711": "fe80::1", "127.0.0.1:4711": "127.0.0.1"} {
+		s.hints = sampler{}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = remote
+		r.Header.Set("Forwarded", "for=192.0.2.7")
+		s.hintAtProxy(r)
+		if !strings.Contains(log.String(), "addr="+want) {
+			t.Errorf("of a proxy at %s it does not tell", remote)
+		}
 	}
 }
 
