@@ -89,13 +89,13 @@ func TestLimitsAreChecked(t *testing.T) {
 }
 
 func TestDryRunIsForLimitsThatProtectOthersOnly(t *testing.T) {
-	mustLoad(t, "", "--limits.dry_run=connections_per_address,connections_per_user,handshakes_per_address,failed_tokens_per_address,"+
+	mustLoad(t, "", "--limits.dry_run=handshakes,connections_per_address,connections_per_user,handshakes_per_address,failed_tokens_per_address,"+
 		"messages_per_minute,message_bytes,rooms_per_connection,subscribes_per_minute")
-	for _, limit := range []string{"connections", "outbox_bytes", "mailbox_bytes", "frame_timeout"} {
+	for _, limit := range []string{"connections", "upstream_requests", "outbox_bytes", "mailbox_bytes", "frame_timeout"} {
 		checkRefusals(t, []refusal{{"", "--limits.dry_run=" + limit, limit + " protects memory and open files, and always holds"}})
 	}
 	checkRefusals(t, []refusal{
-		{"", "--limits.dry_run=message_byte", `"message_byte" is not one of connections_per_address, connections_per_user`},
+		{"", "--limits.dry_run=message_byte", `"message_byte" is not one of handshakes, connections_per_address`},
 		{"limits: {dry_run: [message_bytes, 1]}", "", "is not a list"},
 	})
 }

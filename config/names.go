@@ -27,7 +27,8 @@ func environment(environ []string) map[string]string {
 // The shortest of them, ROOMGATE_PORT=tcp://…, is told from a slip of the pen by its value.
 var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
 
-// checkEnvironment refuses a ROOMGATE_ name that is no setting's.
+// checkEnvironment refuses a ROOMGATE_ name that is no setting's. Without a value it counts as not
+// set, as any variable does.
 func (l *loader) checkEnvironment() {
 	known := []string{envConfig}
 	sections := map[string]string{} // its name: the first of its settings
@@ -45,7 +46,7 @@ func (l *loader) checkEnvironment() {
 	var links []string
 	for _, name := range slices.Sorted(maps.Keys(l.env)) {
 		switch {
-		case !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name):
+		case !strings.HasPrefix(name, envPrefix) || l.env[name] == "" || slices.Contains(known, name):
 		case inFile[name] != "":
 			l.unknown("environment %s: %s can be in the file only", name, inFile[name])
 		case serviceLink.MatchString(name), strings.HasSuffix(name, "_PORT") && strings.Contains(l.env[name], "://"):

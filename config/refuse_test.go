@@ -167,3 +167,16 @@ func TestTwinThatHoldsNothingIsRefused(t *testing.T) {
 		t.Errorf("got %v, want the one error that the file cannot be read", err)
 	}
 }
+
+func TestUnknownVariableWithoutAValueCountsAsNotSet(t *testing.T) {
+	mustLoad(t, "", "ROOMGATE_FOO=", "ROOMGATE_REDIS=", "ROOMGATE_AUTH_ISSUERS=", "ROOMGATE_HTTP_ADDR=")
+	checkRefusals(t, []refusal{{"", "ROOMGATE_FOO= ", "environment ROOMGATE_FOO: no such setting"}})
+}
+
+func TestRoomTemplatesAreAtMostAThousand(t *testing.T) {
+	list := func(n int) string { return strings.TrimSpace(strings.Repeat("a ", n)) }
+	for _, key := range []string{"rooms.auto", "rooms.allow", "rooms.publish"} {
+		mustLoad(t, "", "--"+key+"="+list(1000))
+		checkRefusals(t, []refusal{{"", "--" + key + "=" + list(1001), key + " (flag --" + key + "): has 1001 entries, of at most 1000"}})
+	}
+}

@@ -19,7 +19,13 @@ func (l *loader) checkRooms(c *Config) {
 	}
 }
 
+// maxTemplates is what package auth takes of each list.
+const maxTemplates = 1000
+
 func (l *loader) checkTemplates(key string, templates []string) {
+	if len(templates) > maxTemplates {
+		l.fail(key, "has %d entries, of at most %d: use claims, as in user:{sub}, or patterns, as in org:*", len(templates), maxTemplates)
+	}
 	for _, template := range templates {
 		if problem := templateProblem(template); problem != "" {
 			l.fail(key, "%q %s", template, problem)

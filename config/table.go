@@ -123,13 +123,13 @@ var table = []setting{
 
 	{key: "rooms.auto", kind: words,
 		help: "rooms that every client joins, such as user:{sub}",
-		doc:  "`{path}` is a claim of the token, by dotted path; a token that lacks it does not get that room."},
+		doc:  "`{path}` is a claim of the token, by dotted path; a token that lacks it does not get that room. At most 1000."},
 	{key: "rooms.allow", kind: words,
 		help: "rooms that every client may join, besides those of its token",
-		doc:  "`{path}` as in `rooms.auto`; `*` stands for anything without a colon, `**` for anything."},
+		doc:  "`{path}` as in `rooms.auto`; `*` stands for anything without a colon, `**` for anything. At most 1000."},
 	{key: "rooms.publish", kind: words,
 		help: "rooms that every client may publish to, besides those of its token",
-		doc:  "Written as in `rooms.allow`."},
+		doc:  "Written as in `rooms.allow`. At most 1000."},
 
 	{key: "redis.url", kind: address, def: "redis://127.0.0.1:6379", alias: "REDIS_URL", restart: true,
 		help: "where Redis is: redis://user:password@host:port/db, or rediss:// for TLS",
