@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -100,9 +99,7 @@ func (n *node) metric(name string) int {
 // dialNarrow is dial of a v1 client whose socket takes little that is not read.
 func (n *node) dialNarrow(room string) *wstest.Client {
 	n.t.Helper()
-	d := net.Dialer{Control: func(_, _ string, rc syscall.RawConn) error {
-		return rc.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
-	}}
+	d := net.Dialer{Control: narrow}
 	nc, err := d.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(n.url, "ws://"), "/ws"))
 	if err != nil {
 		n.t.Fatal(err)

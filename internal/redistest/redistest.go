@@ -193,12 +193,6 @@ func (s *Server) Restart() {
 	}
 }
 
-// Pause stops the server (SIGSTOP): the kernel still accepts connections and data, nothing answers.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
-
-// Resume lets a paused server go on (SIGCONT).
-func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
-
 func (s *Server) signal(sig syscall.Signal) {
 	s.t.Helper()
 	if s.cmd == nil {
