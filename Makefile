@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: check test lint fmt tidy needs fuzz hostile cycles bench build
+.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench build
 
 check: tidy fmt lint test ## everything below that must pass
 
@@ -20,6 +20,9 @@ needs: ## says what the tests lack
 test: needs ## tests with the race detector, of both modules
 	$(GO) test -race -timeout 10m ./...
 	cd bench && $(GO) vet ./...
+
+secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
+	GO="$(GO)" internal/secrecy/grep.sh
 
 fmt: ## fails on a file that gofmt would change
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w these:"; echo "$$out"; exit 1; }

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // inMemory is a server without a network.
@@ -76,6 +76,7 @@ func TestAnswersThatAreNotKeys(t *testing.T) {
 			if err == nil {
 				_, _, err = parseKeySet(body, nil)
 			}
+			_ = secrecy.Error(t, err)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v, want %q in it, and no query", err, tc.want)
 			}
@@ -228,8 +229,8 @@ func TestDiscovery(t *testing.T) {
 func TestLogAndMetricsTellOfFetchesAndOfNoToken(t *testing.T) {
 	var mu sync.Mutex
 	var logs bytes.Buffer
-	log := slog.New(slog.NewTextHandler(lockedWriter{&mu, &logs}, nil))
-	registry := prometheus.NewRegistry()
+	log := secrecy.Log(t, slog.NewTextHandler(lockedWriter{&mu, &logs}, nil))
+	registry := secrecy.Registry(t)
 	p := newIDP(t, jwkOf(p256(), `"kid":"k"`), shortRSA(1024, `"kid":"weak"`))
 	o := p.options()
 	o.Issuers[0].JWKSURL += "?password=hunter2"

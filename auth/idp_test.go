@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // Keys of the tests, made once.
@@ -124,13 +126,14 @@ func shortRSA(bits uint, members string) string {
 // An idp is an identity provider: a real HTTPS server of a key set.
 type idp struct {
 	*httptest.Server
+	t       testing.TB
 	keys    atomic.Pointer[string] // what /keys answers
 	fetches atomic.Int64           // of /keys
 }
 
 func newIDP(t testing.TB, keys ...string) *idp {
 	t.Helper()
-	p := &idp{}
+	p := &idp{t: t}
 	p.publish(keys...)
 	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/keys" {
@@ -159,7 +162,7 @@ func (p *idp) roots() *x509.CertPool {
 func (p *idp) options() Options {
 	return Options{
 		Issuers: []Issuer{{Issuer: "https://idp.example", Audience: []string{"chat"}, JWKSURL: p.URL + "/keys"}},
-		RootCAs: p.roots(),
+		RootCAs: p.roots(), Log: secrecy.Log(p.t), Metrics: secrecy.Registry(p.t),
 	}
 }
 

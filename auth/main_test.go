@@ -10,10 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	secrecy.Secret(string(secret32), string(secret64), string(stranger))
+	secrecy.Main(m, secrecy.Logs, secrecy.Pages, secrecy.Errors)
+}
 
 const (
 	never   = "4102444800" // exp in 2100

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // refused checks the reason, and that the text is fit for a close frame and a log.
 func refused(t *testing.T, v *Verifier, token string, want Reason) {
 	t.Helper()
 	g, err := v.Verify(t.Context(), token)
+	_ = secrecy.Error(t, err)
 	var refusal *Error
 	switch {
 	case err == nil:

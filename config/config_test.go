@@ -10,12 +10,19 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 const (
 	goodSecret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	signed     = "JWT_SECRET=" + goodSecret // what every good set of settings needs
 )
+
+func TestMain(m *testing.M) {
+	secrecy.Secret(goodSecret)
+	secrecy.Main(m, secrecy.Errors)
+}
 
 // load reads yaml as the file (empty: none) and each of given as a flag, if it begins with --, or else a variable.
 func load(t *testing.T, yaml string, given ...string) (*Config, error) {
@@ -36,7 +43,11 @@ func load(t *testing.T, yaml string, given ...string) (*Config, error) {
 	if yaml != "" {
 		src.File = write(t, "roomgate.yaml", yaml)
 	}
-	return Load(src)
+	c, err := Load(src)
+	if secrecy.Error(t, err) == nil {
+		secrecy.Text(t, strings.Join(c.Warnings(), "\n"))
+	}
+	return c, err
 }
 
 func mustLoad(t *testing.T, yaml string, given ...string) *Config {

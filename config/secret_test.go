@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
@@ -28,8 +30,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		out.Write(text)
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("", "value", value)
-		slog.New(slog.NewTextHandler(&out, nil)).Info("", "value", value)
+		secrecy.Log(t, slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)).Info("", "value", value)
 	}
 	fmt.Fprint(&out, c.Redis.Password.String(), c.Redis.URL.String(), c.Redis.URL.LogValue(), c.Auth.Secrets[0].LogValue())
 

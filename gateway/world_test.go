@@ -13,13 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/roomgate/roomgate/auth"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	secrecy.Secret(string(testSecret))
+	secrecy.Main(m, secrecy.Logs, secrecy.Pages, secrecy.Errors)
+}
 
 // A world is a gateway behind a real HTTP server, with rooms that live in the test.
 type world struct {
@@ -54,8 +56,8 @@ func newWorldOn(t testing.TB, ln net.Listener, change func(*Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Rooms: w.rooms, Tokens: tokens,
-		Log: slog.New(slog.NewJSONHandler(w.logs, nil))}
+	o := Options{Rooms: w.rooms, Tokens: tokens, Metrics: secrecy.Registry(t),
+		Log: secrecy.Log(t, slog.NewJSONHandler(w.logs, nil))}
 	if change != nil {
 		change(&o)
 	}

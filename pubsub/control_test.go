@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 const control = "roomgate:control"
@@ -76,7 +75,7 @@ func TestWithoutAControlChannelNothingIsControl(t *testing.T) {
 func TestControlSurvivesAReconnect(t *testing.T) {
 	s := redistest.Start(t)
 	o := withControl(s)
-	reg := prometheus.NewRegistry()
+	reg := secrecy.Registry(t)
 	o.Metrics = reg
 	b, r := run(t, o)
 	subscribe(t, b, "a")
@@ -110,7 +109,7 @@ func TestAControlChannelThatTheACLForbidsIsNamed(t *testing.T) {
 		t.Errorf("Probe = %v, want %s", err, want)
 	}
 	var text logged
-	o.Log = newTextLog(&text)
+	o.Log = newTextLog(t, &text)
 	b, r := run(t, o)
 	eventually(t, "the channel in Ready", func() bool { err := b.Ready(); return err != nil && strings.Contains(err.Error(), want) })
 	eventually(t, "the channel in the log", func() bool { return strings.Contains(text.String(), want) })

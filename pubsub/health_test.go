@@ -65,7 +65,7 @@ func TestBackoffDoublesToItsLimitWithFullJitter(t *testing.T) {
 func TestARedisThatStaysAwayIsLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text logged
-		r := report{log: newTextLog(&text)}
+		r := report{log: newTextLog(t, &text)}
 		e := ending{reasonDial, errors.New("refused")}
 		lines := func(want int, when string) {
 			t.Helper()

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // calls is how many commands of that name Redis has run.
@@ -110,7 +110,7 @@ func TestWhatIsPublishedAfterAGapArrives(t *testing.T) {
 func TestAReconnectIsOneConnectionAndBatchesOnly(t *testing.T) {
 	s := redistest.Start(t)
 	o := fast(s)
-	reg := prometheus.NewRegistry()
+	reg := secrecy.Registry(t)
 	o.Metrics = reg
 	o.CanaryTimeout = time.Minute // neither canary nor patience is to interfere
 	b, r := run(t, o)
@@ -167,7 +167,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 func TestAStoppedRedisIsFoundByTheCanary(t *testing.T) {
 	s := redistest.Start(t)
 	o := fast(s)
-	reg := prometheus.NewRegistry()
+	reg := secrecy.Registry(t)
 	o.Metrics = reg
 	b, r := run(t, o)
 	want := hold(t, b, 3)
@@ -188,7 +188,7 @@ func TestStartsWithRedisDown(t *testing.T) {
 	s := redistest.Start(t)
 	s.Kill()
 	o := fast(s)
-	reg := prometheus.NewRegistry()
+	reg := secrecy.Registry(t)
 	o.Metrics = reg
 	b, r := run(t, o)
 	eventually(t, "a failed dial", func() bool { return count(t, reg, "roomgate_redis_reconnects_total", "dial") > 0 })
@@ -249,7 +249,7 @@ func TestOneQuickReconnectDoesNotTurnUnready(t *testing.T) {
 	s := redistest.Start(t)
 	o := fast(s)
 	o.CanaryTimeout = patience
-	reg := prometheus.NewRegistry()
+	reg := secrecy.Registry(t)
 	o.Metrics = reg
 	b, _ := run(t, o)
 	ready(t, b)

@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	secrecy.Secret(secret)
+	secrecy.Main(m, secrecy.Logs, secrecy.Pages, secrecy.Errors)
+}
 
 const prefix = "room:"
 
@@ -41,7 +44,13 @@ func run(t testing.TB, o Options) (*Broker, *recorder) {
 func runWith(t testing.TB, o Options, r Receiver) *Broker {
 	t.Helper()
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		o.Log = secrecy.Log(t, slog.NewTextHandler(t.Output(), nil))
+	}
+	if o.Password != "" {
+		secrecy.Secret(o.Password)
+	}
+	if o.Metrics == nil {
+		o.Metrics = secrecy.Registry(t)
 	}
 	b, err := New(o)
 	if err != nil {
@@ -160,7 +169,9 @@ type logged struct {
 	text strings.Builder
 }
 
-func newTextLog(w *logged) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+func newTextLog(t testing.TB, w *logged) *slog.Logger {
+	return secrecy.Log(t, slog.NewTextHandler(w, nil))
+}
 
 func (l *logged) Write(p []byte) (int, error) {
 	l.mu.Lock()

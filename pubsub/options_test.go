@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 const secret = "s3cret/p@ss"
@@ -40,7 +41,7 @@ func TestNewRefusesBadOptionsAndShowsNoPassword(t *testing.T) {
 		"control, no prefix":    {URL: "redis://h:1", ControlChannel: "control"},
 	} {
 		_, err := New(o)
-		if err == nil {
+		if secrecy.Error(t, err) == nil {
 			t.Errorf("%s: New accepted it", name)
 			continue
 		}
@@ -186,8 +187,8 @@ func TestAWrongPasswordIsToldWithoutShowingIt(t *testing.T) {
 	restrict(t, s.Client(), recipe...)
 	var text logged
 	o := asGate(s)
-	o.Password = "wr0ng"
-	o.Log = newTextLog(&text)
+	o.Password = "wr0ng-passw0rd"
+	o.Log = newTextLog(t, &text)
 	b, _ := run(t, o)
 	eventually(t, "a refusal in Ready", func() bool { return strings.Contains(b.Ready().Error(), "WRONGPASS") })
 	eventually(t, "a refusal in the log", func() bool { return strings.Contains(text.String(), "reason=refused") })
@@ -196,7 +197,8 @@ func TestAWrongPasswordIsToldWithoutShowingIt(t *testing.T) {
 		t.Errorf("Probe = %v, want WRONGPASS", err)
 	}
 	for _, said := range []string{text.String(), b.Ready().Error(), err.Error()} {
-		if strings.Contains(said, "wr0ng") {
+		secrecy.Text(t, said)
+		if strings.Contains(said, "wr0ng-passw0rd") {
 			t.Errorf("the password is shown: %s", said)
 		}
 	}

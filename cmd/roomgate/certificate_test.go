@@ -16,6 +16,7 @@ import (
 
 	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -168,7 +169,7 @@ func secureNode(t *testing.T, log io.Writer, environ []string) (addr string, s *
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = newServer(c, slog.New(slog.NewJSONHandler(log, nil))); err != nil {
+	if s, err = newServer(c, secrecy.Log(t, slog.NewJSONHandler(log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	s.certificates.every = 5 * time.Millisecond

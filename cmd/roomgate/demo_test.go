@@ -83,7 +83,7 @@ func TestDemoRelaysFromItsRedisToClientsAtOnce(t *testing.T) {
 
 func TestDemoPageConnectsWithItsOwnToken(t *testing.T) {
 	d := startDemo(t)
-	status, body := get(t, d.page+"/demo/token", "Sec-Fetch-Site", "same-origin")
+	status, body := getSecret(t, d.page+"/demo/token", "Sec-Fetch-Site", "same-origin")
 	var given struct{ Token, Room, Path, RedisCLI string }
 	if err := json.Unmarshal([]byte(body), &given); status != http.StatusOK || err != nil {
 		t.Fatalf("/demo/token is %d %s", status, body)
@@ -118,12 +118,12 @@ func TestDemoAnswersOnlyToLoopbackNamesAndItsOwnPage(t *testing.T) {
 		{"Host", "evil.example.com"}, {"Host", "evil.example.com:8080"}, {"Host", "127.0.0.1.evil.example.com"},
 		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
 	} {
-		if status, body := get(t, d.page+"/demo/token", header...); status != http.StatusForbidden {
+		if status, body := getSecret(t, d.page+"/demo/token", header...); status != http.StatusForbidden {
 			t.Errorf("/demo/token with %s is %d %s, want 403", header, status, body)
 		}
 	}
 	for _, host := range []string{"localhost:1", "127.0.0.1", "[::1]:80", "[::1]"} {
-		if status, _ := get(t, d.page+"/demo/token", "Host", host); status != http.StatusOK {
+		if status, _ := getSecret(t, d.page+"/demo/token", "Host", host); status != http.StatusOK {
 			t.Errorf("/demo/token with Host %s is %d, want 200", host, status)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // A gate is roomgate as its own process, built as it is shipped: what it uses of memory and
@@ -43,6 +45,7 @@ func startGateWithin(t testing.TB, files int, redisURL string, environ ...string
 		t.Fatalf("building roomgate: %v\n%s", err, out)
 	}
 	g := &gate{t: t, log: filepath.Join(dir, "log")}
+	secrecy.File(t, g.log)
 	log, err := os.Create(g.log)
 	if err != nil {
 		t.Fatal(err)
@@ -52,13 +55,14 @@ func startGateWithin(t testing.TB, files int, redisURL string, environ ...string
 	if files > 0 {
 		g.cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, files), binary)
 	}
-	g.cmd.Env = append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL,
+	g.cmd.Env = append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL, "ROOMGATE_LOG_LEVEL=debug",
 		"ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0"}, environ...)
 	g.cmd.Stderr = log
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		lookAtMetrics(t, g.admin)
 		_ = g.cmd.Process.Kill() // it holds nothing of worth
 		_ = g.cmd.Wait()
 		http.DefaultClient.CloseIdleConnections()

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -14,26 +14,24 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"go.uber.org/goleak"
 
 	"github.com/roomgate/roomgate/auth"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakFree{m}, map[string]func(){"roomgate": main})
+	secrecy.Secret(testSecret, relaySecret, rotatedSecret)
+	suite := secrecy.Suite{M: m, Want: []secrecy.Kind{secrecy.Logs, secrecy.Pages, secrecy.Errors}}
+	testscript.Main(suite, map[string]func(){"roomgate": func() {
+		os.Exit(secrecy.Child("roomgate", printsToken(os.Args[1:]), run))
+	}})
 }
 
-// leakFree fails a run of tests that leaves a goroutine behind.
-type leakFree struct{ m *testing.M }
-
-func (l leakFree) Run() int {
-	code := l.m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+// printsToken reports whether a command line is there to print a token on stdout: what token is
+// asked for, and what demo gives away for a try. Their stderr has none.
+func printsToken(args []string) bool {
+	return len(args) > 0 && (args[0] == "token" || args[0] == "demo")
 }
 
 func TestScripts(t *testing.T) {
@@ -41,6 +39,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // with -race, each command would take a second to end
+			e.Vars = append(e.Vars, secrecy.Environ()...)
 			return nil
 		},
 	})
@@ -62,6 +61,11 @@ type process struct {
 func start(t testing.TB, environ []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, signals: make(chan os.Signal, 2), reloads: make(chan os.Signal, 1), exit: make(chan int, 1)}
+	p.stderr.looked = secrecy.Writer(t)
+	if !printsToken(args) {
+		p.stdout.looked = secrecy.Writer(t)
+	}
+	secrets(environ)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -78,6 +82,21 @@ func start(t testing.TB, environ []string, args ...string) *process {
 		}
 	})
 	return p
+}
+
+// secrets registers what is secret in the variables of a process.
+func secrets(environ []string) {
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			value, _ = u.User.Password()
+		} else if !strings.HasSuffix(name, "_SECRET") && !strings.HasSuffix(name, "_PASSWORD") {
+			continue
+		}
+		if len(value) >= secrecy.Shortest {
+			secrecy.Secret(value)
+		}
+	}
 }
 
 // command is start for a command that ends by itself.
@@ -119,7 +138,7 @@ func serve(t testing.TB, redisURL string, environ ...string) *replica {
 // serveUnready waits only until it listens.
 func serveUnready(t testing.TB, redisURL string, environ ...string) *replica {
 	t.Helper()
-	r := &replica{process: start(t, append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL,
+	r := &replica{process: start(t, append([]string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redisURL, "ROOMGATE_LOG_LEVEL=debug",
 		"ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0", "ROOMGATE_DRAIN_DELAY=0", "ROOMGATE_DRAIN_PERIOD=0",
 		"ROOMGATE_REDIS_CANARY_INTERVAL=50ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=500ms"}, environ...))}
 	var line struct{ Msg, Addr, Admin string }
@@ -132,6 +151,7 @@ func serveUnready(t testing.TB, redisURL string, environ ...string) *replica {
 		return false
 	})
 	r.front, r.admin, r.url = "http://"+line.Addr, "http://"+line.Admin, "ws://"+line.Addr+"/ws"
+	t.Cleanup(func() { lookAtMetrics(t, r.admin) })
 	return r
 }
 
@@ -155,8 +175,34 @@ func newToken(t testing.TB, sub string, rooms ...string) string {
 	return token
 }
 
-// get returns status and body of a page.
+// lookAtMetrics looks at the metrics of a gateway, if it still runs.
+func lookAtMetrics(t testing.TB, admin string) {
+	answer, err := http.Get(admin + "/metrics")
+	if err != nil {
+		return
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Errorf("reading the metrics: %v", err)
+	}
+	secrecy.Page(t, string(page))
+}
+
+// get returns status and body of a page that has nothing secret.
 func get(t testing.TB, url string, header ...string) (int, string) {
+	t.Helper()
+	status, body := getSecret(t, url, header...)
+	if strings.HasSuffix(url, "/metrics") {
+		secrecy.Page(t, body)
+	} else {
+		secrecy.Text(t, body)
+	}
+	return status, body
+}
+
+// getSecret is get for a page that is there to give away a token.
+func getSecret(t testing.TB, url string, header ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -192,6 +238,8 @@ func wantIn(t testing.TB, text string, parts ...string) {
 
 // output is what a process wrote.
 type output struct {
+	looked io.Writer // gets all of it, too; set before use; nil: nobody
+
 	mu sync.Mutex
 	b  bytes.Buffer
 }
@@ -199,6 +247,9 @@ type output struct {
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.looked != nil {
+		_, _ = o.looked.Write(p) // never fails
+	}
 	return o.b.Write(p)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 func TestPublishSendsStdinToTheLastByte(t *testing.T) {
@@ -17,6 +18,7 @@ func TestPublishSendsStdinToTheLastByte(t *testing.T) {
 	const payload = "two\nlines \x00\xff\n"
 	for _, args := range [][]string{{"publish", "42"}, {"publish", "42", "-"}} {
 		var stdout, stderr output
+		stderr.looked = secrecy.Writer(t)
 		roomgate := &program{environ: []string{"REDIS_URL=" + redis.URL()}}
 		if code := roomgate.execute(t.Context(), args, strings.NewReader(payload), &stdout, &stderr); code != 0 {
 			t.Fatalf("%v: exit code %d, %s", args, code, stderr.String())
@@ -41,7 +43,7 @@ func TestCheckIsContentWithAGoodSet(t *testing.T) {
 }
 
 func TestCheckTellsAWrongPassword(t *testing.T) {
-	redis := redistest.Start(t, "--requirepass", "secret")
+	redis := redistest.Start(t, "--requirepass", "the-password")
 	code, stdout, _ := command(t, []string{"JWT_SECRET=" + testSecret, "REDIS_URL=redis://:not-the-password@" + redis.Addr()}, "check")
 	if code != 1 || strings.Contains(stdout, "not-the-password") {
 		t.Errorf("exit code %d, stdout %s", code, stdout)

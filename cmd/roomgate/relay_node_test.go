@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"sync"
 	"syscall"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/roomgate/roomgate/auth"
 	"github.com/roomgate/roomgate/config"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -38,7 +37,7 @@ func startNode(t testing.TB, redisURL string, environ ...string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(c, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	s, err := newServer(c, secrecy.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +51,7 @@ func startNode(t testing.TB, redisURL string, environ ...string) *node {
 	go func() { n.done <- s.run(ctx, l, n.signals) }()
 	t.Cleanup(func() {
 		n.check()
+		secrecy.Metrics(t, n.metrics)
 		cancel()
 		if err := <-n.done; err != nil && !errors.Is(err, context.Canceled) {
 			t.Logf("the node ended with: %v", err)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/roomgate/roomgate/auth"
 	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -136,7 +136,7 @@ func TestBadSettingsChangeNothing(t *testing.T) {
 }
 
 func TestOriginsLimitsProxiesAndLogLevelChangeLive(t *testing.T) {
-	r := serveReloadable(t, "")
+	r := serveReloadable(t, "", "ROOMGATE_LOG_LEVEL=") // as the file says
 	r.wantStatus(testSecret, http.StatusForbidden, "Origin: https://app.example.com")
 	r.wantStatus(testSecret, http.StatusSwitchingProtocols)
 	r.write(t, "roomgate.yaml", `
@@ -211,7 +211,7 @@ func TestKeysThatCannotBeFetchedChangeNothing(t *testing.T) {
 		}
 		return c
 	}
-	s, err := newServer(load("JWT_SECRET="+testSecret), slog.New(slog.DiscardHandler))
+	s, err := newServer(load("JWT_SECRET="+testSecret), secrecy.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,8 @@ func TestRealProcessReloadsOnSighup(t *testing.T) {
 	}
 	write("log: {level: info}")
 	cmd := exec.Command("roomgate", "--http.addr=127.0.0.1:0", "--admin.addr=off", "--drain.delay=0", "--config", settings)
-	cmd.Env = []string{"JWT_SECRET=" + testSecret, "REDIS_URL=redis://127.0.0.1:1", "GORACE=atexit_sleep_ms=0"}
+	cmd.Env = []string{"JWT_SECRET=" + testSecret, "REDIS_URL=redis://127.0.0.1:1", "ROOMGATE_LOG_LEVEL=debug", "GORACE=atexit_sleep_ms=0"}
+	cmd.Env = append(cmd.Env, secrecy.Environ()...)
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

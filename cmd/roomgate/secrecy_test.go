@@ -19,7 +19,7 @@ func TestNoTokenInAnyOutput(t *testing.T) {
 	at := "redis://:" + password + "@" + redis.Addr()
 	r := serve(t, at, "ROOMGATE_LOG_LEVEL=debug", "ROOMGATE_AUTH_TOKEN_FROM=header,subprotocol,query,cookie,message",
 		"ROOMGATE_AUTH_COOKIE=gate", "ROOMGATE_HTTP_ALLOWED_ORIGINS=https://app.example.com")
-	s := &secrecy{t: t, r: r, said: &strings.Builder{}}
+	s := &answers{t: t, r: r, said: &strings.Builder{}}
 	good := newToken(t, "u1", "42")
 	expired, err := auth.Sign([]byte(testSecret), map[string]any{"sub": "u1", "exp": time.Now().Add(-time.Hour).Unix()})
 	if err != nil {
@@ -64,14 +64,14 @@ func TestNoTokenInAnyOutput(t *testing.T) {
 	wantIn(t, all, `"event":"auth_failed"`, `"event":"origin_refused"`, `"event":"connection_closed"`)
 }
 
-// secrecy gathers what a server says to its clients: refusals, close reasons and frames of its own.
-type secrecy struct {
+// answers gathers what a server says to its clients: refusals, close reasons and frames of its own.
+type answers struct {
 	t    *testing.T
 	r    *replica
 	said *strings.Builder
 }
 
-func (s *secrecy) try(url string, header ...string) {
+func (s *answers) try(url string, header ...string) {
 	c, err := wstest.Try(s.t, url, header...)
 	if err != nil {
 		s.t.Fatal(err)
@@ -85,7 +85,7 @@ func (s *secrecy) try(url string, header ...string) {
 }
 
 // byMessage sends a token as the first message, and then others.
-func (s *secrecy) byMessage(token string, others ...string) {
+func (s *answers) byMessage(token string, others ...string) {
 	c := wstest.Dial(s.t, s.r.url, "Sec-WebSocket-Protocol: roomgate.v1")
 	defer c.Drop()
 	c.SendText(`{"type":"auth","token":"` + token + `","ref":1}`)
@@ -96,7 +96,7 @@ func (s *secrecy) byMessage(token string, others ...string) {
 }
 
 // hear says goodbye, and takes down what comes up to the end, but for messages, which are somebody's own.
-func (s *secrecy) hear(c *wstest.Client) {
+func (s *answers) hear(c *wstest.Client) {
 	_ = c.SendErr(wstest.Close, []byte{1000 >> 8, 1000 & 0xFF}) // the server may have closed already
 	for {
 		f, err := c.NextErr()

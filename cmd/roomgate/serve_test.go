@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -144,7 +145,8 @@ func TestRealProcessDrainsOnSigterm(t *testing.T) {
 	redis := redistest.Start(t)
 	var stderr output
 	cmd := exec.Command("roomgate", "--http.addr=127.0.0.1:0", "--admin.addr=off", "--drain.delay=0", "--drain.period=100ms")
-	cmd.Env = []string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redis.URL(), "GORACE=atexit_sleep_ms=0"}
+	cmd.Env = []string{"JWT_SECRET=" + testSecret, "REDIS_URL=" + redis.URL(), "ROOMGATE_LOG_LEVEL=debug", "GORACE=atexit_sleep_ms=0"}
+	cmd.Env = append(cmd.Env, secrecy.Environ()...)
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

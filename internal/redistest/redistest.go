@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 const (
@@ -48,8 +51,12 @@ type Server struct {
 
 // Start runs redis-server with args, each a part of its command line ("--maxmemory", "1mb"), and
 // returns once it answers. A test that cannot have a redis-server fails: it is never skipped.
+// Its password is a secret of the test, so it has 8 bytes at least.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	if i := slices.Index(args, "--requirepass"); i >= 0 {
+		secrecy.Secret(args[i+1])
+	}
 	s := &Server{t: t, dir: t.TempDir()}
 	s.args = append(s.baseArgs(), args...)
 	s.start()

@@ -48,7 +48,7 @@ func TestAPausedServerAnswersOnceItIsResumed(t *testing.T) {
 }
 
 func TestAServerWithAPasswordCountsAsStarted(t *testing.T) {
-	s := Start(t, "--requirepass", "p")
+	s := Start(t, "--requirepass", "a-password-of-redis")
 	if err := s.Client().Ping(t.Context()).Err(); err == nil {
 		t.Error("it answers without the password")
 	}

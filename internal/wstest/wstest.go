@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // Opcodes of RFC 6455 section 5.2.
@@ -31,6 +33,9 @@ const (
 
 // Patience is how long a client waits for a frame before its test fails.
 const Patience = 20 * time.Second
+
+// maxRefusal is more than any server says that refuses a handshake, in bytes.
+const maxRefusal = 64 << 10
 
 // A Client is one connection. Its methods fail the test on trouble, unless they return an error.
 type Client struct {
@@ -123,6 +128,12 @@ func Resume(t testing.TB, nc net.Conn) *Client {
 func answer(t testing.TB, nc net.Conn) (c *Client, err error) {
 	c = &Client{t: t, nc: nc, br: bufio.NewReaderSize(nc, 1<<10)}
 	c.Response, err = http.ReadResponse(c.br, &http.Request{Method: http.MethodGet})
+	if err != nil || c.Response.StatusCode == http.StatusSwitchingProtocols {
+		return c, err
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Response.Body, maxRefusal))
+	c.Response.Body = io.NopCloser(bytes.NewReader(body))
+	secrecy.Text(t, fmt.Sprint(c.Response.Status, c.Response.Header, string(body)))
 	return c, err
 }
 
@@ -162,6 +173,9 @@ func (c *Client) Read() (Frame, error) {
 	f := Frame{Op: head[0] & 0x0F, Payload: make([]byte, n), Compressed: compressed}
 	if _, err = io.ReadFull(c.br, f.Payload); err == nil && compressed {
 		f.Payload, err = Inflate(f.Payload)
+	}
+	if f.Op == Close || bytes.HasPrefix(f.Payload, []byte(`{"type":"error"`)) {
+		secrecy.Text(c.t, string(f.Payload))
 	}
 	return f, err
 }
