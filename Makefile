@@ -1,4 +1,4 @@
-# make check is all that CI runs, and all that a laptop needs: Go, and redis-server and nginx for the tests.
+# make check is all that CI runs, and all that a laptop needs: Go, and redis-server, nginx, HAProxy and Caddy for the tests.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -13,9 +13,10 @@ needs: ## says what the tests lack
 	@command -v redis-server >/dev/null || { \
 		echo "The tests run against a real Redis. Install redis-server:"; \
 		echo "  Debian, Ubuntu: apt-get install redis-server      macOS: brew install redis"; exit 1; }
-	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { \
-		echo "docs/examples/nginx.conf is tested with a real nginx. Install nginx:"; \
-		echo "  Debian, Ubuntu: apt-get install nginx-light       macOS: brew install nginx"; exit 1; }
+	@for proxy in nginx haproxy caddy; do \
+		command -v $$proxy >/dev/null || [ -x /usr/sbin/$$proxy ] || { \
+		echo "docs/examples is tested with the real proxies. Install $$proxy:"; \
+		echo "  Debian, Ubuntu: apt-get install nginx-light haproxy caddy      macOS: brew install nginx haproxy caddy"; exit 1; }; done
 
 test: needs ## tests with the race detector, of both modules
 	$(GO) test -race -timeout 10m ./...
