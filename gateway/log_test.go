@@ -16,7 +16,9 @@ func endsLogged(t *testing.T, level slog.Level, clients, burst int) int {
 	endRate = paceLimit{interval: time.Hour, burst: burst}
 	var logs logBuffer
 	t.Run("storm", func(t *testing.T) { // the world has ended when this has, and all is logged
-		w := newWorld(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: level})) })
+		w := newWorld(t, func(o *Options) {
+			o.Log = slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: level})) //nolint:forbidigo // the log of secrecy is for debug, and the level is what is tested
+		})
 		for range clients {
 			w.dialV1(w.token("42")).Drop()
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/roomgate/roomgate/config"
+	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
 // machine is a file system with what the kernel tells of cgroups.
@@ -72,7 +73,7 @@ func TestProxyThatIsNotTrustedIsToldOnceAMinute(t *testing.T) {
 
 func TestOnlyWhatIsPlausiblyAProxyIsCalledOne(t *testing.T) {
 	var log output
-	s := &server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	s := &server{log: secrecy.Log(t, slog.NewTextHandler(&log, nil))}
 	s.config.Store(new(config.Config))
 	for _, remote := range []string{"203.0.113.5:4711", "[2001:db8::1]:4711", "[::ffff:203.0.113.5]:4711", "100.64.0.1:4711"} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
