@@ -119,8 +119,8 @@ func TestBadSettingsChangeNothing(t *testing.T) {
 	for _, bad := range []struct{ settings, secret string }{
 		{"pathh: /x", rotatedSecret}, // no such setting
 		{"[", rotatedSecret},         // no YAML
-		{"path: /}\nlimits: {connections: 2000000000", rotatedSecret},             // more than open files
-		{"path: /}\nrooms: {allow: " + strings.Repeat("a ", 1001), rotatedSecret}, // more than the verifier takes
+		{"path: /}\nlimits: {connections: 2000000000", rotatedSecret},           // more than open files
+		{"path: /}\nrooms: {allow: " + strings.Repeat("a", 129), rotatedSecret}, // longer than the verifier takes
 		{"path: /ws", "short"},
 		{"path: /ws", ""},
 	} {
