@@ -42,7 +42,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	switch {
 	case frame[0]&0x0f == opClose:
 		c.out.finish(frame, false)
-	case c.controls.allow(c.g.opts().messageLimit, c.g.now()): // an answer to a ping within a message
+	case c.mayControl(): // an answer to a ping within a message
 		c.sayFrame(frame)
 	case !c.refusals.allow(c.g.opts().messageLimit, c.g.now()):
 		c.end(endRateExceeded)
