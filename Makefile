@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench build
+.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench bench-peers bench-growth build
 
 check: tidy fmt lint test ## everything below that must pass
 
@@ -20,7 +20,7 @@ needs: ## says what the tests lack
 
 test: needs ## tests with the race detector, of both modules
 	$(GO) test -race -timeout 10m ./...
-	cd bench && $(GO) vet ./...
+	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
 	GO="$(GO)" internal/secrecy/grep.sh
@@ -51,4 +51,10 @@ cycles: needs ## memory and goroutines after CYCLES connections (default 100000)
 	ROOMGATE_CYCLES=$${CYCLES:-100000} $(GO) test -count=1 -timeout 30m -v -run '^TestHostileCycles' ./cmd/roomgate
 
 bench: ## CPU per delivery beside a bare loop of sends, and memory per idle connection (Linux)
-	cd bench && $(GO) run . fanout && $(GO) run . idle
+	cd bench && $(GO) run . fanout && $(GO) run . idle -idle-connections 0
+
+bench-peers: ## roomgate beside its peers, into docs/benchmarks.md: 25 minutes (Linux)
+	cd bench && $(GO) run . peers
+
+bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 15 minutes (Linux)
+	cd bench && $(GO) run . growth && $(GO) run . giant && $(GO) run . slow

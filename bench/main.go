@@ -1,53 +1,89 @@
 //go:build linux
 
-// Command bench measures what roomgate costs beside the floor: a loop of raw, non-blocking
-// sends of one prebuilt frame, without token, room, queue or Redis. It runs both in turn, as
-// processes of their own, under the same load, and prints medians and their ratio. Only such
-// ratios mean something on another machine.
+// Command bench measures roomgate beside its peers, and how its costs grow. Each server is a process of
+// its own beside one Redis; this process is all the clients. What others cost is told as multiples of
+// the floor, a bare loop of sends: only such ratios mean something on another machine.
 //
-//	go run . fanout   # CPU per delivery: 1 room, 1,000 members, 128 B, 60 messages/s
-//	go run . idle     # memory per idle connection with a room, from 0 to 10,000
+// docs/benchmarks.md says what is measured, how, and what is unfair to whom.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"time"
+	"os/signal"
+
+	"github.com/roomgate/roomgate/bench/peers/floor"
 )
+
+// floorVerb is for the child process that is the floor.
+const floorVerb = "floor"
+
+// A verb is what the first argument asks for. It defines its flags, parses args, and runs.
+type verb struct {
+	name, about string
+	run         func(ctx context.Context, flags *flag.FlagSet, args []string) error
+}
+
+var verbs = []verb{
+	{"peers", "all peers side by side; writes docs/benchmarks.md and its plots", peersVerb},
+	{"growth", "roomgate with more members, connections and rooms, and joins; writes them too", growthVerb},
+	{"giant", "quiet rooms beside one of 15,000 members; writes it too", giantVerb},
+	{"slow", "readers beside clients that never read; writes it too", slowVerb},
+	{"fanout", "the CPU of a delivery beside the floor, in a minute", fanoutVerb},
+	{"idle", "memory and CPU of connections that get no message", idleVerb},
+	{"connect", "CPU of connecting, token verified and room subscribed", connectVerb},
+	{"render", "docs/benchmarks.md and its plots again, from the results that are there", renderVerb},
+}
 
 func main() {
 	if len(os.Args) < 2 {
 		usage()
 	}
-	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
-	l := load{}
-	flags.IntVar(&l.members, "members", 1000, "connections in the room")
-	flags.IntVar(&l.size, "size", 128, "bytes of a message")
-	flags.IntVar(&l.rate, "rate", 60, "messages a second")
-	flags.DurationVar(&l.duration, "duration", 8*time.Second, "of one measurement")
-	rounds := flags.Int("rounds", 5, "measurements of each, in turn")
-	connections := flags.Int("connections", 10000, "idle connections")
-	_ = flags.Parse(os.Args[2:]) // ExitOnError
-
-	var err error
-	switch os.Args[1] {
-	case "fanout":
-		err = fanout(l, *rounds)
-	case "idle":
-		err = idle(*connections)
-	case "floor": // the child process that fanout starts
-		err = floor(l)
-	default:
-		usage()
-	}
-	if err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+func run(ctx context.Context, name string, args []string) error {
+	flags := flag.NewFlagSet(name, flag.ExitOnError)
+	if name == floorVerb {
+		addr, redis := flags.String("addr", "", "where to listen"), flags.String("redis", "", "where Redis is")
+		beat := flags.Duration("heartbeat", heartbeat, "between two pings to a client")
+		_ = flags.Parse(args) // ExitOnError
+		return floor.Run(*addr, *redis, *beat)
+	}
+	for _, v := range verbs {
+		if v.name == name {
+			return v.run(ctx, flags, args)
+		}
+	}
+	usage()
+	return nil
+}
+
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: go run . fanout|idle [flags]; -h after the word lists the flags")
+	fmt.Fprintln(os.Stderr, "usage: go run . <what> [flags]; -h after the word lists the flags")
+	for _, v := range verbs {
+		fmt.Fprintf(os.Stderr, "  %-8s %s\n", v.name, v.about)
+	}
 	os.Exit(2)
+}
+
+// rigged calls do with a rig, and with the peers that list names prepared.
+func rigged(ctx context.Context, list string, do func(*rig, []peer) error) error {
+	r, err := newRig(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	chosen, err := choose(ctx, r, list)
+	if err != nil {
+		return err
+	}
+	return do(r, chosen)
 }

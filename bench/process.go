@@ -3,190 +3,170 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/roomgate/roomgate/auth"
 )
 
-// A process is a child that is measured, or that the measured one needs.
+// A process is a child that is measured, or that the measured one needs, with the children of its own.
 type process struct {
 	cmd  *exec.Cmd
-	addr string // where it listens
+	addr string        // where it listens
+	done chan struct{} // closed when it has ended
 }
 
-// start starts a child. Its own output goes to stderr, but for stdout, if that is wanted.
-func start(stdout io.Writer, name string, args []string, env ...string) (*process, error) {
+// start starts a program, which is killed if this process dies. What it says goes to stderr.
+func start(addr, name string, args []string, env ...string) (*process, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	return &process{cmd: cmd}, nil
+	p := &process{cmd: cmd, addr: addr, done: make(chan struct{})}
+	go func() { // ends with the process
+		_ = cmd.Wait() // it is killed in the end
+		close(p.done)
+	}()
+	return p, nil
 }
 
-func (p *process) stop() {
-	_ = p.cmd.Process.Kill() // it is ours, and holds nothing of worth
-	_ = p.cmd.Wait()
-}
-
-// cpu is the CPU time that the process has used, of all its threads, in user and kernel.
-func (p *process) cpu() (time.Duration, error) {
-	const schedClock = 2 // CPUCLOCK_SCHED, clock_getcpuclockid(3)
-	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|schedClock), &t); err != nil {
-		return 0, fmt.Errorf("reading the CPU clock of %d: %w", p.cmd.Process.Pid, err)
-	}
-	return time.Duration(t.Nano()), nil
-}
-
-// memory returns the resident and the proportional set size in bytes.
-func (p *process) memory() (rss, pss int64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range bytes.Lines(b) {
-		f := strings.Fields(string(line))
-		if len(f) < 2 {
-			continue
-		}
-		kb, _ := strconv.ParseInt(f[1], 10, 64)
-		switch f[0] {
-		case "Rss:":
-			rss = kb << 10
-		case "Pss:":
-			pss = kb << 10
-		}
-	}
-	return rss, pss, nil
-}
-
-const secret = "a secret of benchmarks, which is forty-eight bytes"
-
-// A deployment is a gateway and its Redis.
-type deployment struct {
-	redis, gateway *process
-	admin          string
-}
-
-// deploy builds roomgate and starts it beside a Redis of its own.
-func deploy(ctx context.Context) (d *deployment, err error) {
-	dir, err := os.MkdirTemp("", "roomgate-bench")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary := filepath.Join(dir, "roomgate")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/roomgate")
-	build.Dir = ".." // this module is run from its own folder
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building roomgate: %w\n%s", err, out)
-	}
-	d = &deployment{}
+// await waits until ready says so, at most 20 s. It stops a process that does not become ready.
+func (p *process) await(ctx context.Context, ready func() bool) (err error) {
 	defer func() {
 		if err != nil {
-			d.stop()
-		}
-	}()
-	ports, err := freePorts(3)
-	if err != nil {
-		return nil, err
-	}
-	d.redis, err = start(io.Discard, "redis-server", []string{"--port", ports[0], "--bind", "127.0.0.1", "--save", "", "--dir", dir})
-	if err != nil {
-		return nil, fmt.Errorf("%w (install redis-server: apt-get install redis-server)", err)
-	}
-	d.redis.addr, d.admin = "127.0.0.1:"+ports[0], "127.0.0.1:"+ports[2]
-	d.gateway, err = start(io.Discard, binary, []string{"serve", "--http.addr", "127.0.0.1:" + ports[1], "--admin.addr", d.admin,
-		"--redis.url", "redis://" + d.redis.addr, "--log.level", "error"}, "ROOMGATE_AUTH_SECRET="+secret)
-	if err != nil {
-		return nil, err
-	}
-	d.gateway.addr = "127.0.0.1:" + ports[1]
-	return d, d.await(ctx)
-}
-
-// await waits until the gateway is ready.
-func (d *deployment) await(ctx context.Context) error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		r, err := http.Get("http://" + d.admin + "/readyz")
-		if err == nil {
-			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return errors.New("the gateway was not ready within 20 s")
-}
-
-func (d *deployment) stop() {
-	for _, p := range []*process{d.gateway, d.redis} {
-		if p != nil {
 			p.stop()
 		}
-	}
-}
-
-// freePorts returns ports of 127.0.0.1 that nobody listens on.
-func freePorts(n int) (ports []string, err error) {
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	}()
+	const patience = 20 * time.Second
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if ready() {
+			return nil
 		}
-		defer func() { _ = ln.Close() }()
-		_, port, _ := net.SplitHostPort(ln.Addr().String())
-		ports = append(ports, port)
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended at its start: %v", p.cmd.Path, p.cmd.ProcessState)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return ports, nil
+	return fmt.Errorf("%s did not listen on %s within %v", p.cmd.Path, p.addr, patience)
 }
 
-// request is the handshake of a client with a token for room.
-func request(room string) (string, error) {
-	token, err := auth.Sign([]byte(secret), map[string]any{"sub": "u", "rooms": []string{room}, "exp": time.Now().Add(time.Hour).Unix()})
-	return "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer " + token + "\r\n\r\n", err
-}
-
-// A publisher writes PUBLISH commands to Redis.
-type publisher struct {
-	nc net.Conn
-	br *bufio.Reader
-}
-
-func dialRedis(addr string) (*publisher, error) {
-	nc, err := net.Dial("tcp", addr)
+// listens reports whether the process takes connections.
+func (p *process) listens() bool {
+	nc, err := net.Dial("tcp", p.addr)
 	if err != nil {
-		return nil, err
+		return false
 	}
-	return &publisher{nc, bufio.NewReader(nc)}, nil
+	return nc.Close() == nil
 }
 
-// publish publishes and waits for Redis to have done it.
-func (p *publisher) publish(channel string, payload []byte) error {
-	if _, err := fmt.Fprintf(p.nc, "*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(channel), channel, len(payload), payload); err != nil {
-		return err
+// stop kills the process and its children: they are ours, and hold nothing of worth.
+func (p *process) stop() {
+	for _, pid := range p.pids() { // the parent first, lest it start another child
+		_ = unix.Kill(pid, unix.SIGKILL)
 	}
-	_, err := p.br.ReadString('\n')
-	return err
+	<-p.done
+}
+
+// pids are the process and its children, such as nginx's worker; none once it has ended.
+func (p *process) pids() []int {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	pid := p.cmd.Process.Pid
+	pids := []int{pid}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return pids
+	}
+	for _, child := range strings.Fields(string(b)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// cpu is the CPU time used so far, of all threads, in user and kernel.
+func (p *process) cpu() (sum time.Duration, err error) {
+	const schedClock = 2 // CPUCLOCK_SCHED, clock_getcpuclockid(3)
+	pids := p.pids()
+	if len(pids) == 0 {
+		return 0, fmt.Errorf("%s has ended: %v", p.cmd.Path, p.cmd.ProcessState)
+	}
+	for _, pid := range pids {
+		var t unix.Timespec
+		if err := unix.ClockGettime(int32(^pid<<3|schedClock), &t); err != nil {
+			return 0, fmt.Errorf("reading the CPU clock of process %d: %w", pid, err)
+		}
+		sum += time.Duration(t.Nano())
+	}
+	return sum, nil
+}
+
+// since is the CPU time used since cpu returned before.
+func (p *process) since(before time.Duration) (time.Duration, error) {
+	now, err := p.cpu()
+	return now - before, err
+}
+
+// A size is memory in bytes: resident, and with what is shared divided among those who share it.
+type size struct{ rss, pss int64 }
+
+// memory returns the sum of the process and its children.
+func (p *process) memory() (sum size, err error) {
+	for _, pid := range p.pids() {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if err != nil {
+			return sum, err
+		}
+		for line := range bytes.Lines(b) {
+			f := strings.Fields(string(line))
+			if len(f) < 2 {
+				continue
+			}
+			kb, _ := strconv.ParseInt(f[1], 10, 64) // the lines that are wanted are numbers
+			switch f[0] {
+			case "Rss:":
+				sum.rss += kb << 10
+			case "Pss:":
+				sum.pss += kb << 10
+			}
+		}
+	}
+	if sum.rss == 0 {
+		return sum, errors.New("no process to measure the memory of")
+	}
+	return sum, nil
+}
+
+// freeAddr returns an address of 127.0.0.1 that nobody listens on.
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// port is that of an address.
+func port(addr string) string {
+	_, port, _ := strings.Cut(addr, ":")
+	return port
 }

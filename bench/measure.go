@@ -1,0 +1,135 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roomgate/roomgate/internal/load"
+)
+
+// warm is how long messages flow before any is counted.
+const warm = 500 * time.Millisecond
+
+var errNothing = errors.New("nothing that was published was delivered")
+
+// A measurement is what one run of messages cost, and how it went.
+type measurement struct {
+	Server float64 `json:"server_us"` // CPU of the server for each delivery, in µs
+	Redis  float64 `json:"redis_us"`
+	Client float64 `json:"client_us"` // of this process, which publishes too
+
+	Published  int64   `json:"published"`
+	Expected   int64   `json:"expected"`
+	Lost       int64   `json:"lost"`
+	Duplicated int64   `json:"duplicated"`
+	OutOfOrder int64   `json:"out_of_order"`
+	Late       int64   `json:"late"`   // messages that were published too late
+	Closed     int64   `json:"closed"` // connections
+	Seconds    float64 `json:"seconds"`
+	P50        float64 `json:"p50_ms"`
+	P99        float64 `json:"p99_ms"`
+	P999       float64 `json:"p999_ms"`
+	Max        float64 `json:"max_ms"`
+	RSS        float64 `json:"rss_mb"` // of the server, at the end
+}
+
+// whole reports whether each message came once to each member, in order.
+func (m measurement) whole() bool {
+	return m.Expected > 0 && m.Lost == 0 && m.Duplicated == 0 && m.OutOfOrder == 0 && m.Closed == 0
+}
+
+// A flow is the messages of a run.
+type flow struct {
+	rate     float64 // messages a second, over all rooms in turn
+	size     int     // bytes
+	duration time.Duration
+	rename   func(room string, i int) string // the room that message i of all goes to instead; nil: the same
+}
+
+// measure sends messages to clients, and returns what came of them.
+func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) (measurement, error) {
+	pub, err := s.publisher()
+	if err != nil {
+		return measurement{}, err
+	}
+	defer func() { _ = pub.Close() }()
+	publish, i := pub.Publish, 0
+	if f.rename != nil {
+		publish = func(room string, payload []byte) error { i++; return pub.Publish(f.rename(room, i-1), payload) }
+	}
+	clocks := clocks{server: s.process, redis: r.redis}
+	result, err := c.Run(ctx, load.Traffic{
+		Rate: f.rate, Size: f.size, Warm: warm, Duration: f.duration, Settle: 1500 * time.Millisecond,
+		Publish: publish, Flush: pub.Flush, Begin: clocks.begin, End: clocks.end,
+	}, nil)
+	if err != nil {
+		return measurement{}, err
+	}
+	if result.Delivered == 0 {
+		return measurement{}, errNothing
+	}
+	memory, err := s.memory()
+	each := func(d time.Duration) float64 { return micros(d) / float64(result.Delivered) }
+	return measurement{
+		Server: each(clocks.used[0]), Redis: each(clocks.used[1]), Client: each(result.OwnCPU),
+		Published: result.Published, Expected: result.Expected, Lost: result.Lost, Duplicated: result.Duplicated,
+		OutOfOrder: result.OutOfOrder, Late: result.Late, Closed: result.Closed, Seconds: result.Elapsed.Seconds(),
+		P50: millis(result.Latency.P50), P99: millis(result.Latency.P99), P999: millis(result.Latency.P999), Max: millis(result.Latency.Max),
+		RSS: float64(memory.rss) / 1e6,
+	}, err
+}
+
+// clocks tell how much CPU a server and Redis use between begin and end.
+type clocks struct {
+	server, redis *process
+	used          [2]time.Duration // of either
+}
+
+func (c *clocks) begin() error { return c.add(-1) }
+func (c *clocks) end() error   { return c.add(1) }
+
+func (c *clocks) add(sign time.Duration) error {
+	for i, p := range []*process{c.server, c.redis} {
+		used, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		c.used[i] += sign * used
+	}
+	return nil
+}
+
+// with starts a peer, connects its clients, and calls do.
+func with(ctx context.Context, r *rig, p peer, connections, rooms int, do func(*subject, *load.Clients) error) error {
+	s, err := p.start(ctx, r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	defer s.stop()
+	c, err := s.dial(ctx, connections, rooms)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	defer func() { _ = c.Close() }() // its connections are all that it has
+	if err := do(s, c); err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	return nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// median of an even number is the mean of the two in the middle; of none it is 0.
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	if len(v) == 0 {
+		return 0
+	}
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

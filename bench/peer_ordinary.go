@@ -1,0 +1,41 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+
+	"github.com/roomgate/roomgate/internal/load"
+)
+
+// ordinary is a relay written as is usual around a WebSocket library: see package peers/ordinary.
+type ordinary struct {
+	library string // the folder of its program, too
+	heading string
+	program string
+}
+
+var (
+	gorilla = ordinary{library: "gorilla", heading: "gorilla/websocket"}
+	coder   = ordinary{library: "coder", heading: "coder/websocket"}
+)
+
+func (p *ordinary) name() string  { return p.library }
+func (p *ordinary) title() string { return p.heading }
+
+func (p *ordinary) prepare(ctx context.Context, r *rig) (err error) {
+	p.program, err = r.build(ctx, ".", "./peers/"+p.library)
+	return err
+}
+
+func (p *ordinary) start(ctx context.Context, r *rig) (*subject, error) {
+	proc, err := startGo(ctx, r, p.program)
+	if err != nil {
+		return nil, err
+	}
+	return &subject{
+		process:   proc,
+		clients:   load.Options{URL: "ws://" + proc.addr + "/", Header: bearer},
+		publisher: func() (publisher, error) { return roomPublisher(r) },
+	}, nil
+}

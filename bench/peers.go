@@ -1,0 +1,180 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomgate/roomgate/internal/load"
+)
+
+// comparison are the results of peers: one file, one table.
+type comparison struct {
+	Machine  machine                             `json:"machine"`
+	Command  string                              `json:"command"`
+	Rounds   int                                 `json:"rounds"`
+	Duration float64                             `json:"duration_secs"`
+	Peers    []string                            `json:"peers"`    // in the order of the columns
+	Rates    map[string]map[string][]measurement `json:"rates"`    // by scenario and peer, one a round
+	Ceilings map[string]ceiling                  `json:"ceilings"` // by peer
+	Idle     map[string]rest                     `json:"idle"`     // by peer
+}
+
+// A comparing is a run of the verb peers.
+type comparing struct {
+	rig      *rig
+	peers    []peer
+	rounds   int
+	duration time.Duration // of one measurement
+	want     []string      // scenarios
+	calm     calm
+	plan     *plan
+	into     *comparison
+}
+
+// compare measures all that is wanted: the rates in rounds, so that what changes on the machine meanwhile
+// meets all peers alike, then the ceilings, then the idle connections.
+func (c *comparing) compare(ctx context.Context) error {
+	c.plan = &plan{began: time.Now(), total: c.estimate()}
+	for round := range c.rounds {
+		for _, st := range stages {
+			for i := range c.peers {
+				p := c.peers[(i+round)%len(c.peers)] // nobody is always the first
+				if err := c.stage(ctx, st, p, round); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, p := range c.peers {
+		if err := c.ceiling(ctx, p); err != nil {
+			return err
+		}
+		if err := c.rest(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *comparing) wants(name string) bool { return len(c.want) == 0 || slices.Contains(c.want, name) }
+
+// stage measures one peer in those of a stage's scenarios that are wanted.
+func (c *comparing) stage(ctx context.Context, st stage, p peer, round int) error {
+	wanted := slices.DeleteFunc(slices.Clone(st.scenarios), func(s scenario) bool { return !c.wants(s.Name) })
+	if len(wanted) == 0 {
+		return nil
+	}
+	return with(ctx, c.rig, p, st.connections, st.rooms, func(s *subject, clients *load.Clients) error {
+		for _, sc := range wanted {
+			got, err := s.measure(ctx, c.rig, clients, flow{rate: sc.rate, size: sc.size, duration: c.duration})
+			if err != nil {
+				return fmt.Errorf("%s: %w", sc.Name, err)
+			}
+			of := c.into.Rates[sc.Name]
+			if of == nil {
+				of = map[string][]measurement{}
+				c.into.Rates[sc.Name] = of
+			}
+			of[p.name()] = append(of[p.name()], got)
+			c.plan.step(c.each(st, len(wanted)), "round %d of %d, %s, %s: %.2f µs a delivery, p99 %.1f ms%s",
+				round+1, c.rounds, sc.Name, p.name(), got.Server, got.P99, got.trouble())
+		}
+		return nil
+	})
+}
+
+// trouble tells what is not as it should be; empty: all is.
+func (m measurement) trouble() string {
+	var what []string
+	for _, t := range []struct {
+		n    int64
+		what string
+	}{{m.Lost, "lost"}, {m.Duplicated, "duplicated"}, {m.OutOfOrder, "out of order"}, {m.Late, "published late"}, {m.Closed, "connections ended"}} {
+		if t.n > 0 {
+			what = append(what, fmt.Sprintf(", %d %s", t.n, t.what))
+		}
+	}
+	return strings.Join(what, "")
+}
+
+func (c *comparing) ceiling(ctx context.Context, p peer) error {
+	if !c.wants(fanoutMax) {
+		return nil
+	}
+	got, err := search(ctx, c.rig, p, func(t try) {
+		c.plan.step(tryTime, "%s, %s: %.0f messages/s %s", fanoutMax, p.name(), t.Rate, verdict(t))
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", fanoutMax, err)
+	}
+	c.plan.total += tryTime * time.Duration(len(got.Tries)-tries) // of the estimate
+	c.into.Ceilings[p.name()] = got
+	return nil
+}
+
+func verdict(t try) string {
+	if t.Why == "" {
+		return fmt.Sprintf("sustained, p99 %.1f ms", t.Got.P99)
+	}
+	return "failed: " + t.Why
+}
+
+func (c *comparing) rest(ctx context.Context, p peer) error {
+	if !c.wants(idle) {
+		return nil
+	}
+	got, err := c.calm.measure(ctx, c.rig, p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", idle, err)
+	}
+	c.into.Idle[p.name()] = got
+	c.plan.step(c.calm.time(), "%s, %s: %s", idle, p.name(), got)
+	return nil
+}
+
+func (r rest) String() string {
+	text := fmt.Sprintf("%.1f µs to connect, %.1f KB each (PSS) at %d connections", r.Connect, r.PSS, r.Connections)
+	if r.CPUConnections > 0 {
+		text += fmt.Sprintf(", %.2f %% of a core at %d", r.CPU, r.CPUConnections)
+	}
+	return text
+}
+
+// Estimates of times, for what is left.
+const (
+	tries   = 12 // of a search
+	tryTime = maxStep + warm + 250*time.Millisecond
+)
+
+// each is the time of one of n scenarios of a stage.
+func (c *comparing) each(st stage, n int) time.Duration {
+	return c.duration + warm + 200*time.Millisecond + st.connect/time.Duration(n)
+}
+
+func (c calm) time() time.Duration { return c.settle + c.period + 15*time.Second }
+
+func (c *comparing) estimate() (sum time.Duration) {
+	for _, st := range stages {
+		wanted := 0
+		for _, sc := range st.scenarios {
+			if c.wants(sc.Name) {
+				wanted++
+			}
+		}
+		if wanted > 0 {
+			sum += time.Duration(wanted*c.rounds) * c.each(st, wanted)
+		}
+	}
+	if c.wants(fanoutMax) {
+		sum += tries * tryTime
+	}
+	if c.wants(idle) {
+		sum += c.calm.time()
+	}
+	return sum * time.Duration(len(c.peers))
+}
