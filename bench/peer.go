@@ -42,6 +42,20 @@ func (s *subject) dial(ctx context.Context, connections, rooms int) (*load.Clien
 	return c, nil
 }
 
+// ticking is a peer whose clients look at their sockets at a tick of its own.
+type ticking struct {
+	peer
+	tick time.Duration // mean, between two looks; 0: the default of package load
+}
+
+func (t ticking) start(ctx context.Context, r *rig) (*subject, error) {
+	s, err := t.peer.start(ctx, r)
+	if s != nil {
+		s.clients.Tick = t.tick
+	}
+	return s, err
+}
+
 // allPeers are in the order of the table's columns. What the others cost is told in multiples of the floor.
 func allPeers() []peer { return append(tablePeers(), &centrifuge{delay: 5 * time.Millisecond}) }
 

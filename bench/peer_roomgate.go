@@ -10,7 +10,8 @@ import (
 	"github.com/roomgate/roomgate/internal/load"
 )
 
-// roomgate is ours, with its defaults, but for the heartbeat that all have. Its clients get bare payloads.
+// roomgate is ours, with its defaults, but for the heartbeat that all have and the open files that it sets
+// aside. Its clients get bare payloads.
 type roomgate struct {
 	args    []string // more settings
 	program string
@@ -34,7 +35,8 @@ func (p *roomgate) start(ctx context.Context, r *rig) (*subject, error) {
 		return nil, err
 	}
 	args := append([]string{"serve", "--http.addr", addr, "--admin.addr", p.admin, "--redis.url", "redis://" + r.redis.addr,
-		"--http.ping_interval", heartbeat.String(), "--log.level", "error"}, p.args...)
+		"--http.ping_interval", heartbeat.String(), "--log.level", "error",
+		"--limits.handshakes", "200"}, p.args...) // so that 20,000 open files are enough for 19,000 clients, of which 64 connect at once
 	proc, err := start(addr, p.program, args, "ROOMGATE_AUTH_SECRET="+secret)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (c *comparing) stage(ctx context.Context, st stage, p peer, round int) erro
 	if len(wanted) == 0 {
 		return nil
 	}
-	return with(ctx, c.rig, p, st.connections, st.rooms, func(s *subject, clients *load.Clients) error {
+	return with(ctx, c.rig, ticking{p, st.tick}, st.connections, st.rooms, func(s *subject, clients *load.Clients) error {
 		for _, sc := range wanted {
 			got, err := s.measure(ctx, c.rig, clients, flow{rate: sc.rate, size: sc.size, duration: c.duration})
 			if err != nil {

@@ -97,17 +97,9 @@ func (c *comparison) ratios(scenario, peer string) (ratios []float64) {
 	return ratios
 }
 
-// tail is the median of the p99, and what was missing or late in all rounds.
+// tail is the median of the p99, and what was missing in all rounds.
 func tail(rounds []measurement) string {
-	late := int64(0)
-	for _, m := range rounds {
-		late += m.Late
-	}
-	text := fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds)
-	if late > 0 {
-		text += fmt.Sprintf(", %d published late", late)
-	}
-	return text
+	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds)
 }
 
 // missing tells what was lost; empty: nothing.
@@ -157,7 +149,7 @@ func (c *comparison) details() string {
 			}
 		}
 	}
-	return "CPU is for each delivery, the median of the rounds; lost and late are of all rounds.\n\n" + t.String()
+	return "CPU is for each delivery, the median of the rounds; lost and late are of all rounds. Late is what the generator published more than a tick after its time.\n\n" + t.String()
 }
 
 // markdown is a table.

@@ -1,12 +1,13 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // A poller watches the sockets of parked connections by an epoll set of our own, so that an
@@ -42,16 +43,12 @@ func (p *poller) run() {
 	}
 	events := make([]unix.EpollEvent, 256)
 	for {
-		n := 0
+		n, failed := 0, error(nil)
 		err := rc.Read(func(fd uintptr) bool {
-			for {
-				n, err = unix.EpollWait(int(fd), events, 0)
-				if !errors.Is(err, unix.EINTR) {
-					return n != 0 // none: wait; -1: the set is gone
-				}
-			}
+			n, failed = nowait.EpollWait(int(fd), events)
+			return n > 0 || failed != nil // none: wait
 		})
-		if err != nil || n < 0 {
+		if err != nil || failed != nil { // the set is gone
 			return
 		}
 		for _, e := range events[:n] {
@@ -79,7 +76,7 @@ func (p *poller) arm(c *conn, add bool) bool {
 		op = unix.EPOLL_CTL_ADD
 	}
 	return c.out.use(func() error {
-		return unix.EpollCtl(p.fd, op, int(fd), &unix.EpollEvent{
+		return nowait.EpollCtl(p.fd, op, fd, &unix.EpollEvent{
 			Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: fd})
 	}) == nil
 }

@@ -28,6 +28,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, o *offer, who 
 	ws.SetReadLimit(int64(s.readLimit())) // of what was inflated
 	c.encoding = encodingOf(c.format, agreed(w.Header()))
 	c.ws = ws
+	c.br.Reset((*wire)(c)) // in the place of what the library put between: it kept 200 bytes to read none of our own
 	return c, nil
 }
 

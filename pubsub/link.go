@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // A link is the life of one subscription connection: it is dialled, all rooms are subscribed, it
@@ -160,7 +162,7 @@ func (c *oneConn) dialer(ro *redis.Options) func(ctx context.Context, network, a
 			tcp.Close()
 			return nil, errLinkOver
 		}
-		return secure(ctx, ro, tcp)
+		return secure(ctx, ro, nowait.Reader(tcp))
 	}
 }
 

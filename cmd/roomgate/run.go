@@ -27,6 +27,7 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 	if s.certificates != nil {
 		running.start("certificate", s.certificates.run)
 	}
+	running.start("memory", new(trimmer).run)
 	running.start("gateway", s.gateway.Run)
 	running.start("listener", serveHTTP(s.frontServer(), s.secured(l.front)))
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // A client is a connection, before and after its upgrade.
@@ -41,8 +43,8 @@ func (s *server) accept() error {
 // hear reads what a client sends: its request, and then pongs, which tell the floor nothing.
 func (s *server) hear(fd int) error {
 	var buf [4 << 10]byte
-	n, err := unix.Read(fd, buf[:])
-	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+	n, err := nowait.Recv(int32(fd), buf[:])
+	if errors.Is(err, nowait.ErrWouldBlock) {
 		return nil
 	}
 	c := s.clients[fd]

@@ -62,11 +62,11 @@ func (s *server) loop() error {
 	const beat = 100 * time.Millisecond // between two shares of the pings
 	events := make([]unix.EpollEvent, 1024)
 	for {
-		n, err := unix.EpollWait(s.epoll, events, int(beat.Milliseconds()))
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		n, err := wait(s.epoll, events, beat)
+		if err != nil {
 			return err
 		}
-		for _, e := range events[:max(n, 0)] {
+		for _, e := range events[:n] {
 			switch fd := int(e.Fd); fd {
 			case s.listener:
 				err = s.accept()
@@ -83,6 +83,21 @@ func (s *server) loop() error {
 	}
 }
 
+// wait is epoll_wait(2). It is a raw system call, as all that the floor makes often: a call that the Go
+// scheduler hears of wakes the runtime's watching thread, which a C program does not have.
+func wait(epoll int, events []unix.EpollEvent, timeout time.Duration) (n int, err error) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+		uintptr(timeout.Milliseconds()), 0, 0)
+	switch errno {
+	case 0:
+		return int(r), nil
+	case unix.EINTR:
+		return 0, nil
+	default:
+		return 0, errno
+	}
+}
+
 // relay sends one frame to each member of a room.
 func (s *server) relay(name, payload []byte) {
 	r := s.rooms[string(name)]
@@ -95,7 +110,7 @@ func (s *server) relay(name, payload []byte) {
 	}
 }
 
-// send hands a frame to the kernel. It is a raw system call: the scheduler does not hear of it.
+// send hands a frame to the kernel.
 func (s *server) send(fd int32, frame []byte) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&frame[0])), uintptr(len(frame)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)

@@ -6,10 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // prefix stands before a room's name in its channel.
@@ -41,14 +42,12 @@ func (s *subscription) read(relay func(room, payload []byte)) error {
 	if cap(s.in)-len(s.in) < most {
 		s.in = append(make([]byte, 0, 2*cap(s.in)+most), s.in...)
 	}
-	n, err := unix.Read(s.fd, s.in[len(s.in):len(s.in)+most])
+	n, err := nowait.Recv(int32(s.fd), s.in[len(s.in):len(s.in)+most])
 	switch {
-	case errors.Is(err, unix.EINTR):
+	case errors.Is(err, nowait.ErrWouldBlock):
 		return nil
 	case err != nil:
 		return fmt.Errorf("reading from Redis: %w", err)
-	case n == 0:
-		return fmt.Errorf("reading from Redis: %w", io.EOF)
 	}
 	s.in = s.in[:len(s.in)+n]
 	rest := s.in
