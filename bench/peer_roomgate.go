@@ -36,7 +36,7 @@ func (p *roomgate) start(ctx context.Context, r *rig) (*subject, error) {
 	}
 	args := append([]string{"serve", "--http.addr", addr, "--admin.addr", p.admin, "--redis.url", "redis://" + r.redis.addr,
 		"--http.ping_interval", heartbeat.String(), "--log.level", "error",
-		"--limits.handshakes", "200"}, p.args...) // so that 20,000 open files are enough for 19,000 clients, of which 64 connect at once
+		"--limits.handshakes", "200"}, p.args...) // so that 20,000 open files are enough for 18,500 clients, of which 64 connect at once
 	proc, err := start(addr, p.program, args, "ROOMGATE_AUTH_SECRET="+secret)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	scenarios := flags.String("scenarios", "", "which of "+strings.Join(scenarioNames(), ",")+"; all without")
 	rounds := flags.Int("rounds", 3, "how often each rate is measured; the table has medians")
 	duration := flags.Duration("duration", 3*time.Second, "of one measurement")
-	calm := calmFlags(flags, 10_000, 19_000)
+	calm := calmFlags(flags, 10_000, 18_500)
 	write := flags.Bool("write", true, "write results/peers.json, docs/benchmarks.md and its plots")
 	_ = flags.Parse(args) // ExitOnError
 	var want []string
@@ -62,7 +62,7 @@ func calmFlags(flags *flag.FlagSet, memory, cpu int) *calm {
 
 func idleVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "roomgate", "which, with commas between; empty: those of the table")
-	calm := calmFlags(flags, 10_000, 19_000)
+	calm := calmFlags(flags, 10_000, 18_500)
 	_ = flags.Parse(args) // ExitOnError
 	return printRest(ctx, *list, *calm)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 )
@@ -150,6 +151,9 @@ func (l *lane) work() {
 	l.flush()
 	for name := range l.lossy {
 		l.gap(name, gapOverload)
+	}
+	if len(l.lossy) > 0 {
+		l.g.logSampled(slog.LevelWarn, "overload", "messages were dropped: more is published than can be sent (limits.mailbox_bytes)", slog.Int("rooms", len(l.lossy)))
 	}
 	clear(l.batch) // let go of payloads and connections
 	if cap(l.batch) > 4096 {

@@ -46,6 +46,7 @@ func TestFullMailboxShedsThatRoomWithAGapAndNoOther(t *testing.T) {
 	if n == 0 || n == 100 {
 		t.Errorf("%d of 100 messages before the gap: want some", n)
 	}
+	w.await("a line of log", func() bool { return strings.Contains(w.logs.String(), `"event":"overload","rooms":1`) })
 	w.publishText("42", `"on"`)
 	c.WantText(`{"type":"message","room":"42","data":"on"}`)
 	w.publishText(other, `"on"`)
