@@ -160,7 +160,7 @@ var table = []setting{
 
 	{key: "limits.connections", kind: integer, def: "0",
 		help: "connections at a time; 0: as many as the open-files limit permits"},
-	{key: "limits.handshakes", kind: integer, def: "1024",
+	{key: "limits.handshakes", kind: integer, def: "2048",
 		help: "connections to http.addr at a time that are no WebSockets and bring no request now; 0: as many as the open-files limit permits",
 		doc:  "They connect, shake hands for TLS, send the head of a request, or are idle after one. When there are too many, the oldest is closed. Never more than a quarter of the open files that are not needed otherwise."},
 	{key: "limits.upstream_requests", kind: integer, def: "512",
