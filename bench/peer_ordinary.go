@@ -10,21 +10,21 @@ import (
 
 // ordinary is a relay written as is usual around a WebSocket library: see package peers/ordinary.
 type ordinary struct {
-	library string // the folder of its program, too
+	folder  string // of its program, and its name
 	heading string
 	program string
 }
 
 var (
-	gorilla = ordinary{library: "gorilla", heading: "gorilla/websocket"}
-	coder   = ordinary{library: "coder", heading: "coder/websocket"}
+	gorilla = ordinary{folder: "gorilla", heading: "gorilla/websocket"}
+	coder   = ordinary{folder: "coder", heading: "coder/websocket"}
 )
 
-func (p *ordinary) name() string  { return p.library }
+func (p *ordinary) name() string  { return p.folder }
 func (p *ordinary) title() string { return p.heading }
 
 func (p *ordinary) prepare(ctx context.Context, r *rig) (err error) {
-	p.program, err = r.build(ctx, ".", "./peers/"+p.library)
+	p.program, err = r.build(ctx, ".", "./peers/"+p.folder)
 	return err
 }
 
