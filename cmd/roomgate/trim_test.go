@@ -2,7 +2,6 @@ package main
 
 import (
 	"runtime"
-	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -32,23 +31,13 @@ func TestHeapIsTrimmedOnceAStormIsOver(t *testing.T) {
 	}
 }
 
-var garbage [][]byte
-
-func TestTrimmingGivesGarbageBack(t *testing.T) {
-	for range 64 << 10 {
-		garbage = append(garbage, make([]byte, 1<<10))
+// What is alive is in what the runtime says, whatever else the process holds, and whoever collects when.
+func TestHeapIsReadFromTheRuntime(t *testing.T) {
+	const size = 64 << 20
+	held := make([]byte, size)
+	runtime.GC()
+	if h := readHeap(); h.objects < size || h.live < size || h.allocated < size {
+		t.Errorf("%d bytes are alive, and it read %+v", size, h)
 	}
-	garbage = nil
-	before := readHeap()
-	var tr trimmer
-	now := time.Now()
-	tr.due(now, before)
-	if !tr.due(now.Add(time.Second), readHeap()) {
-		t.Fatalf("64 MiB of garbage are not worth a trim: %+v", before)
-	}
-	debug.FreeOSMemory()
-	if after := readHeap(); after.objects+after.free > before.objects+before.free-32<<20 {
-		t.Errorf("of %+v %+v is left", before, after)
-	}
-	runtime.KeepAlive(garbage)
+	runtime.KeepAlive(held)
 }
