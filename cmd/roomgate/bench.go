@@ -17,6 +17,7 @@ import (
 
 	"github.com/roomgate/roomgate/auth"
 	"github.com/roomgate/roomgate/internal/load"
+	"github.com/roomgate/roomgate/pubsub"
 )
 
 // A bench is one load on a deployment.
@@ -119,12 +120,12 @@ func (p *program) bench(cmd *cobra.Command, b *bench, token string) error {
 		if err != nil {
 			return err
 		}
-		r, err := dialBenchRedis(cmd.Context(), c)
+		batch, err := pubsub.NewBatch(cmd.Context(), pubsubOptions(c))
 		if err != nil {
-			return err
+			return fmt.Errorf("to publish to redis.url: %w", err)
 		}
-		defer r.Close()
-		b.traffic.Publish, b.traffic.Flush = r.publish, r.flush
+		defer batch.Close()
+		b.traffic.Publish, b.traffic.Flush = batch.Publish, batch.Flush
 	}
 	b.out, b.progress = cmd.OutOrStdout(), newBenchProgress(cmd.ErrOrStderr())
 

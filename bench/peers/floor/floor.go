@@ -17,6 +17,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // A server has everything of its one thread.
@@ -112,13 +114,9 @@ func (s *server) relay(name, payload []byte) {
 
 // send hands a frame to the kernel.
 func (s *server) send(fd int32, frame []byte) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&frame[0])), uintptr(len(frame)),
-		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	if errno == unix.EAGAIN {
-		return // lost: the floor has no queue
-	}
-	if errno != 0 || int(n) != len(frame) {
-		s.end(int(fd)) // half a frame cannot be mended without a queue
+	n, err := nowait.Send(fd, frame)
+	if err != nil && (n > 0 || !errors.Is(err, nowait.ErrWouldBlock)) {
+		s.end(int(fd)) // half a frame cannot be mended without a queue; a whole one is lost
 	}
 }
 
