@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench bench-peers bench-growth build
+.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench bench-peers bench-lanes bench-growth build
 
 check: tidy fmt lint test ## everything below that must pass
 
@@ -56,5 +56,8 @@ bench: ## CPU per delivery beside a bare loop of sends, and memory per idle conn
 bench-peers: ## roomgate beside its peers, into docs/benchmarks.md: 25 minutes (Linux)
 	cd bench && $(GO) run . peers
 
-bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 15 minutes (Linux)
+bench-lanes: ## both ends of the rule for who runs a lane, into docs/benchmarks.md: 5 minutes (Linux)
+	cd bench && $(GO) run . lanes
+
+bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 12 minutes (Linux)
 	cd bench && $(GO) run . growth && $(GO) run . giant && $(GO) run . slow

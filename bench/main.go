@@ -31,6 +31,7 @@ var verbs = []verb{
 	{"growth", "roomgate with more members, connections and rooms, and joins; writes them too", growthVerb},
 	{"giant", "quiet rooms beside one of 15,000 members; writes it too", giantVerb},
 	{"slow", "readers beside clients that never read; writes it too", slowVerb},
+	{"lanes", "both ends of the rule for who runs a lane; writes it too", lanesVerb},
 	{"fanout", "the CPU of a delivery beside the floor, in a minute", fanoutVerb},
 	{"idle", "memory and CPU of connections that get no message", idleVerb},
 	{"connect", "CPU of connecting, token verified and room subscribed", connectVerb},

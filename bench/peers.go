@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -24,13 +25,25 @@ type comparison struct {
 	Idle     map[string]rest                     `json:"idle"`     // by peer
 }
 
+func newComparison(peers []peer, rounds int, duration time.Duration) *comparison {
+	c := &comparison{
+		Machine: thisMachine(), Command: command(), Rounds: rounds, Duration: duration.Seconds(),
+		Rates: map[string]map[string][]measurement{}, Ceilings: map[string]ceiling{}, Idle: map[string]rest{},
+	}
+	for _, p := range peers {
+		c.Peers = append(c.Peers, p.name())
+	}
+	return c
+}
+
 // A comparing is a run of the verb peers.
 type comparing struct {
 	rig      *rig
 	peers    []peer
 	rounds   int
 	duration time.Duration // of one measurement
-	want     []string      // scenarios
+	stages   []stage
+	want     []string // scenarios; none: all
 	calm     calm
 	plan     *plan
 	into     *comparison
@@ -41,24 +54,35 @@ type comparing struct {
 func (c *comparing) compare(ctx context.Context) error {
 	c.plan = &plan{began: time.Now(), total: c.estimate()}
 	for round := range c.rounds {
-		for _, st := range stages {
+		for _, st := range c.stages {
 			for i := range c.peers {
 				p := c.peers[(i+round)%len(c.peers)] // nobody is always the first
-				if err := c.stage(ctx, st, p, round); err != nil {
+				if err := again(ctx, func() error { return c.stage(ctx, st, p, round) }); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	for _, p := range c.peers {
-		if err := c.ceiling(ctx, p); err != nil {
+		if err := again(ctx, func() error { return c.ceiling(ctx, p) }); err != nil {
 			return err
 		}
-		if err := c.rest(ctx, p); err != nil {
+		if err := again(ctx, func() error { return c.rest(ctx, p) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// again does a step of a long measurement once more if it fails: a peer that does not come up or loses a client
+// once shall not cost all that was measured before.
+func again(ctx context.Context, step func() error) error {
+	err := step()
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "once more, since it failed: %v\n", err)
+	return step()
 }
 
 func (c *comparing) wants(name string) bool { return len(c.want) == 0 || slices.Contains(c.want, name) }
@@ -75,17 +99,22 @@ func (c *comparing) stage(ctx context.Context, st stage, p peer, round int) erro
 			if err != nil {
 				return fmt.Errorf("%s: %w", sc.Name, err)
 			}
-			of := c.into.Rates[sc.Name]
-			if of == nil {
-				of = map[string][]measurement{}
-				c.into.Rates[sc.Name] = of
-			}
-			of[p.name()] = append(of[p.name()], got)
+			c.into.took(sc.Name, p.name(), round, got)
 			c.plan.step(c.each(st, len(wanted)), "round %d of %d, %s, %s: %.2f µs a delivery, p99 %.1f ms%s",
 				round+1, c.rounds, sc.Name, p.name(), got.Server, got.P99, got.trouble())
 		}
 		return nil
 	})
+}
+
+// took keeps what a round measured, in the place of what an earlier attempt at it did.
+func (c *comparison) took(scenario, peer string, round int, got measurement) {
+	of := c.Rates[scenario]
+	if of == nil {
+		of = map[string][]measurement{}
+		c.Rates[scenario] = of
+	}
+	of[peer] = append(of[peer][:min(round, len(of[peer]))], got)
 }
 
 // trouble tells what is not as it should be; empty: all is.
@@ -159,7 +188,7 @@ func (c *comparing) each(st stage, n int) time.Duration {
 func (c calm) time() time.Duration { return c.settle + c.period + 15*time.Second }
 
 func (c *comparing) estimate() (sum time.Duration) {
-	for _, st := range stages {
+	for _, st := range c.stages {
 		wanted := 0
 		for _, sc := range st.scenarios {
 			if c.wants(sc.Name) {

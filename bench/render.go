@@ -27,6 +27,7 @@ func render() error {
 		make    func() (string, error) // the text; empty: there are no results
 	}{
 		{"peers", "make bench-peers", renderPeers},
+		{"lanes", "make bench-lanes", renderLanes},
 		{"growth", "make bench-growth", renderGrowth},
 		{"giant", "make bench-growth", renderGiant},
 		{"slow", "make bench-growth", renderSlow},
@@ -71,6 +72,14 @@ func renderPeers() (string, error) {
 		"![Memory of an idle connection](bench/peers-idle.svg)\n\n" +
 		"### All figures\n\n" + c.details()
 	return text, nil
+}
+
+func renderLanes() (string, error) {
+	c, err := stored[comparison](lanesFile)
+	if c == nil || err != nil {
+		return "", err
+	}
+	return paragraph(c.Machine, c.Command) + c.lanes(), nil
 }
 
 func renderGrowth() (string, error) {

@@ -20,6 +20,7 @@ const (
 	growthFile    = "growth.json"
 	giantFile     = "giant.json"
 	slowFile      = "slow.json"
+	lanesFile     = "lanes.json"
 )
 
 // keep writes results to a file, and the documents again. Those of a part of a measurement are only shown, lest

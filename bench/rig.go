@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/roomgate/roomgate/auth"
@@ -61,8 +62,13 @@ func (r *rig) close() {
 
 // build builds the Go program in folder, seen from this module's, and returns its path.
 func (r *rig) build(ctx context.Context, folder, pkg string) (string, error) {
-	path := filepath.Join(r.dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	return r.buildAs(ctx, filepath.Base(pkg), folder, pkg)
+}
+
+// buildAs is build with a name for the program, and more flags.
+func (r *rig) buildAs(ctx context.Context, name, folder, pkg string, flags ...string) (string, error) {
+	path := filepath.Join(r.dir, name)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", path}, flags, []string{pkg})...)
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", pkg, err, out)

@@ -57,12 +57,25 @@ func (c *comparison) table() string {
 		row(rowMemory, label(rowMemory, fmt.Sprintf("PSS of an idle connection with a room of its own, at %s", count(float64(r.Connections)))),
 			func(p string) string { return fmt.Sprintf("%.1f KB", c.Idle[p].PSS) })
 		row(rowIdle, label(rowIdle, fmt.Sprintf("CPU of %s idle connections, heartbeat %v, in %% of a core", count(float64(r.CPUConnections)), heartbeat)),
-			func(p string) string { return fmt.Sprintf("%.2f %%", c.Idle[p].CPU) })
+			func(p string) string {
+				return fmt.Sprintf("%.2f %%", c.Idle[p].CPU) + c.times(p, func(r rest) float64 { return r.CPU })
+			})
 		row(rowConnect, label(rowConnect, "CPU of connecting: token verified, room subscribed"),
-			func(p string) string { return fmt.Sprintf("%.0f µs", c.Idle[p].Connect) })
+			func(p string) string {
+				return fmt.Sprintf("%.0f µs", c.Idle[p].Connect) + c.times(p, func(r rest) float64 { return r.Connect })
+			})
 		break // it is the same of all
 	}
 	return t.String()
+}
+
+// times tells in brackets the multiple of the floor that a peer has of what connections cost; empty for the floor.
+func (c *comparison) times(peer string, of func(rest) float64) string {
+	floor := of(c.Idle["floor"])
+	if peer == "floor" || floor == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f ×)", of(c.Idle[peer])/floor)
 }
 
 func label(name, about string) string { return "**" + name + "**: " + about }

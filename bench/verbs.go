@@ -32,14 +32,8 @@ func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		}
 	}
 	return rigged(ctx, *list, func(r *rig, chosen []peer) error {
-		got := &comparison{
-			Machine: thisMachine(), Command: command(), Rounds: *rounds, Duration: duration.Seconds(),
-			Rates: map[string]map[string][]measurement{}, Ceilings: map[string]ceiling{}, Idle: map[string]rest{},
-		}
-		for _, p := range chosen {
-			got.Peers = append(got.Peers, p.name())
-		}
-		c := &comparing{rig: r, peers: chosen, rounds: *rounds, duration: *duration, want: want, calm: *calm, into: got}
+		got := newComparison(chosen, *rounds, *duration)
+		c := &comparing{rig: r, peers: chosen, rounds: *rounds, duration: *duration, stages: stages, want: want, calm: *calm, into: got}
 		if err := c.compare(ctx); err != nil {
 			return err
 		}

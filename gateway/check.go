@@ -55,7 +55,9 @@ func (l *lane) check() error {
 			errs = append(errs, errors.New("a room has no members"))
 		case count != r.count:
 			errs = append(errs, fmt.Errorf("a room counts members by encoding as %v, has %v", r.count, count))
-		case len(r.pending) > 0:
+		case !r.busy && len(r.backlog) > 0:
+			errs = append(errs, errors.New("a room at rest has a backlog"))
+		case !r.busy && len(r.pending) > 0:
 			errs = append(errs, errors.New("a room at rest has pending messages"))
 		}
 	}

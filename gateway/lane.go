@@ -9,8 +9,8 @@ import (
 
 // A lane owns the rooms that hash to it, and their members: no lock guards them, since one
 // runner at a time works off the lane's mailbox, in order. So messages of a room stay in
-// order, `subscribed` and `unsubscribed` stand in the right place among them, and a giant
-// room delays only its own lane.
+// order, and `subscribed` and `unsubscribed` stand in the right place among them. A room so
+// large that the others would wait for it is sent to beside the lane (aside.go).
 //
 // A wake-up costs more than a small delivery, so whoever posts to an idle lane runs it, if
 // the room is small. For a large room, and for whatever came meanwhile, the lane's own
@@ -24,12 +24,15 @@ type lane struct {
 	bytes   int             // payload bytes in mailbox
 	shed    map[string]bool // rooms that lost a message since the mailbox was last taken
 	running bool            // there is a runner
+	stopped bool            // nothing is sent beside the lane any more
 
 	// owned by the runner
 	rooms   map[string]*room
 	touched []*room         // have pending messages
 	batch   []event         // being worked off; swapped with mailbox
 	lossy   map[string]bool // rooms that lost a message which was to be in batch
+	owed    int             // payload bytes that large rooms are being sent, or that wait for them
+	aside   sync.WaitGroup  // of goroutines that send to large rooms
 }
 
 type eventKind uint8
@@ -40,6 +43,7 @@ const (
 	eventJoin                     // m, reply
 	eventLeave                    // m, reply
 	eventReply                    // m, reply
+	eventSent                     // room, size
 	eventCall                     // call
 )
 
@@ -52,7 +56,17 @@ type event struct {
 	at      int64 // when the message came from Redis, on the gateway's clock
 	m       *membership
 	reply   []byte // frame for m's connection, sent once the event has happened
-	call    func() // runs with the lane's rooms at rest
+	size    int    // payload bytes that were sent
+	lossy   bool   // the room has lost a message before this
+	call    func() // runs with the lane's rooms at rest; those that are being sent to may be read
+}
+
+// about is the room that e happens to; empty for a call.
+func (e *event) about() string {
+	if e.m != nil {
+		return e.m.room
+	}
+	return e.room
 }
 
 // smallRoom is up to how many members whoever posts delivers by itself. Beyond it the work
@@ -119,11 +133,12 @@ func (l *lane) rest() bool {
 	return true
 }
 
-// run is the lane's goroutine. It ends when stop is closed.
+// run is the lane's goroutine. It ends when stop is closed, and with it all that the lane has started.
 func (l *lane) run(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
+			l.stop()
 			return
 		case <-l.wake:
 			for {
@@ -142,7 +157,7 @@ func (l *lane) work() {
 	l.mu.Lock()
 	l.batch, l.mailbox = l.mailbox, l.batch[:0]
 	l.lossy = l.shed
-	l.shed, l.bytes = nil, 0
+	l.shed, l.bytes = nil, l.owed
 	l.mu.Unlock()
 
 	for i := range l.batch {
@@ -150,15 +165,19 @@ func (l *lane) work() {
 	}
 	l.flush()
 	for name := range l.lossy {
-		l.gap(name, gapOverload)
+		l.handle(&event{kind: eventGap, room: name, reason: gapOverload})
 	}
 	if len(l.lossy) > 0 {
-		l.g.logSampled(slog.LevelWarn, "overload", "messages were dropped: more is published than can be sent (limits.mailbox_bytes)", slog.Int("rooms", len(l.lossy)))
+		l.logOverload(len(l.lossy))
 	}
 	clear(l.batch) // let go of payloads and connections
 	if cap(l.batch) > 4096 {
 		l.batch = nil // a burst must not be paid for ever
 	}
+}
+
+func (l *lane) logOverload(rooms int) {
+	l.g.logSampled(slog.LevelWarn, "overload", "messages were dropped: more is published than can be sent (limits.mailbox_bytes)", slog.Int("rooms", rooms))
 }
 
 // crash ends the process if there is a panic, wherever it would be recovered.
@@ -173,30 +192,38 @@ func crash() {
 // handle does what one event says. Messages only gather in their room, until flush or until
 // something else happens to the room.
 func (l *lane) handle(e *event) {
+	if e.kind == eventCall {
+		l.flush()
+		e.call()
+		return
+	}
+	r := l.rooms[e.about()]
+	switch {
+	case e.kind == eventSent:
+		l.sent(r, e.size)
+		return
+	case r != nil && (r.busy || e.kind != eventMessage && !l.deliver(r)):
+		l.hold(r, e)
+		return
+	}
 	switch e.kind {
 	case eventMessage:
-		if r := l.rooms[e.room]; r != nil {
+		if r != nil {
 			if len(r.pending) == 0 {
 				l.touched = append(l.touched, r)
 			}
 			r.pending = append(r.pending, pending{e.payload, e.at})
 		}
 	case eventGap:
-		l.gap(e.room, e.reason)
+		r.gap(e.reason)
 	case eventJoin:
-		l.join(e.m)
+		l.join(r, e.m)
 		l.reply(e)
 	case eventLeave:
-		l.leave(e.m)
+		l.leave(r, e)
 		l.reply(e)
 	case eventReply:
-		if r := l.rooms[e.m.room]; r != nil {
-			r.deliver(l.g)
-		}
 		l.reply(e)
-	case eventCall:
-		l.flush()
-		e.call()
 	}
 }
 
@@ -209,42 +236,28 @@ func (l *lane) reply(e *event) {
 // flush delivers what has gathered in the rooms.
 func (l *lane) flush() {
 	for _, r := range l.touched {
-		r.deliver(l.g)
+		l.deliver(r)
 	}
 	clear(l.touched)
 	l.touched = l.touched[:0]
 }
 
-func (l *lane) join(m *membership) {
-	r := l.rooms[m.room]
+// join makes m a member of r; nil: of a room that is not there yet.
+func (l *lane) join(r *room, m *membership) {
 	if r == nil {
 		r = &room{name: m.room}
 		l.rooms[m.room] = r
 	}
-	r.deliver(l.g)
 	r.add(m)
 }
 
-func (l *lane) leave(m *membership) {
-	r := l.rooms[m.room]
-	r.deliver(l.g)
-	if l.lossy[m.room] { // it may have been a member of then
-		m.c.gap(m.room, gapOverload)
+// leave takes e's member out of r.
+func (l *lane) leave(r *room, e *event) {
+	if e.lossy || l.lossy[r.name] { // it may have been a member of then
+		e.m.c.gap(r.name, gapOverload)
 	}
-	r.remove(m)
+	r.remove(e.m)
 	if len(r.members) == 0 {
-		delete(l.rooms, m.room)
-	}
-}
-
-// gap tells the members of a room that messages may be missing.
-func (l *lane) gap(name, reason string) {
-	r := l.rooms[name]
-	if r == nil {
-		return
-	}
-	r.deliver(l.g)
-	for _, m := range r.members {
-		m.c.gap(name, reason)
+		delete(l.rooms, r.name)
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -11,6 +12,12 @@ type room struct {
 	members []member
 	count   [encodings]int // members by encoding
 	pending []pending
+
+	// While a large room is being sent to beside its lane (aside.go), its members only are read.
+	busy    bool    // it is
+	backlog []event // what happens to it meanwhile, in order
+	bytes   int     // of payload in backlog
+	lost    bool    // messages were dropped, since backlog had no room for them
 }
 
 // A member stands in the room's list by value, for the sake of the caches: a fan-out walks it.
@@ -45,25 +52,44 @@ func (r *room) remove(m *membership) {
 	}
 }
 
+// sendTurn is after how many sends, of some 6 µs each, others have their turn of the CPU: a raw send does
+// not let go of it, and Go takes it away only after 10 ms.
+const sendTurn = 128
+
 // maxJoined bounds the frames that are joined into one write.
 const maxJoined = 64 << 10
 
-// deliver sends what is pending to every member: the waiting frames joined, built once for
-// each encoding and shared by all.
+// deliver sends what is pending to every member.
 func (r *room) deliver(g *Gateway) {
-	for first := 0; first < len(r.pending); {
-		size, n := 0, first
-		for n < len(r.pending) && (n == first || size+len(r.pending[n].payload) <= maxJoined) {
-			size += len(r.pending[n].payload)
-			n++
-		}
-		r.send(g, r.pending[first:n])
-		first = n
-	}
+	r.sendAll(g, r.pending)
 	clear(r.pending)
 	r.pending = r.pending[:0]
 	if cap(r.pending) > 1024 {
 		r.pending = nil // a burst must not be paid for ever
+	}
+}
+
+// sendAll sends messages to every member: their frames joined, built once for each encoding and
+// shared by all.
+func (r *room) sendAll(g *Gateway, messages []pending) {
+	for first := 0; first < len(messages); {
+		size, n := 0, first
+		for n < len(messages) && (n == first || size+len(messages[n].payload) <= maxJoined) {
+			size += len(messages[n].payload)
+			n++
+		}
+		r.send(g, messages[first:n])
+		first = n
+	}
+}
+
+// gap tells the members of r that messages may be missing; nil: there are none.
+func (r *room) gap(reason string) {
+	if r == nil {
+		return
+	}
+	for _, m := range r.members {
+		m.c.gap(r.name, reason)
 	}
 }
 
@@ -74,7 +100,10 @@ func (r *room) send(g *Gateway, messages []pending) {
 	}
 	frames := r.encodeAll(messages, g.opts().CompressionThreshold)
 	refused, late := 0, 0
-	for _, m := range r.members {
+	for i, m := range r.members {
+		if i%sendTurn == sendTurn-1 {
+			runtime.Gosched()
+		}
 		switch err := m.c.out.send(frames[m.c.encoding]); {
 		case err == nil:
 		case errors.Is(err, errFull):

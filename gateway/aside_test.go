@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/roomgate/roomgate/internal/wstest"
+)
+
+// neighbourOf returns a room of the same lane.
+func (w *world) neighbourOf(room string) string {
+	for i := 0; ; i++ {
+		if name := fmt.Sprint("o", i); w.laneOf(name) == w.laneOf(room) {
+			return name
+		}
+	}
+}
+
+// dialLarge connects so many clients to a room that it is sent to beside its lane, one of them in
+// roomgate.v1, which it returns.
+func (w *world) dialLarge(room string) *wstest.Client {
+	w.t.Helper()
+	c := w.dialV1(w.token(room))
+	for range largeRoom {
+		wstest.Dial(w.t, w.url, "Authorization: Bearer "+w.token(room))
+	}
+	w.await("all joined", func() bool { return w.members(room) == largeRoom+1 })
+	return c
+}
+
+// holdSending stops whoever sends to a room, at one of its silent members, until the returned function is called.
+func (w *world) holdSending(room string) (release func()) {
+	var held *conn
+	done := make(chan struct{})
+	l := w.laneOf(room)
+	l.post(event{kind: eventCall, call: func() {
+		defer close(done)
+		held = l.rooms[room].members[largeRoom/2].c
+	}})
+	<-done
+	held.out.mu.Lock()
+	release = sync.OnceFunc(held.out.mu.Unlock)
+	w.t.Cleanup(release)
+	return release
+}
+
+func TestALargeRoomKeepsNoOtherWaitingAndItsOwnOrder(t *testing.T) {
+	w := newWorld(t, nil)
+	other := w.neighbourOf("42")
+	first, d := w.dialLarge("42"), w.dialV1(w.token(other))
+	leaver := w.dialV1(w.token("42"))
+	release := w.holdSending("42")
+
+	w.publishText("42", "1")
+	first.WantText(`{"type":"message","room":"42","data":1}`) // it is being sent, and not sent to all
+	w.publishText(other, "1")
+	d.WantType("message")
+
+	// What happens to the room meanwhile happens in order: a leave, a message, a join, a message.
+	leaver.SendText(`{"type":"unsubscribe","room":"42"}`)
+	w.await("the leave is held", func() bool { return w.backlog("42") == 1 })
+	w.publishText("42", "2")
+	late := w.dialV1(w.token("42"))
+	w.await("the join is held", func() bool { return w.backlog("42") == 3 })
+	w.publishText("42", "3")
+	release()
+
+	for _, n := range []int{2, 3} {
+		first.WantText(fmt.Sprintf(`{"type":"message","room":"42","data":%d}`, n))
+	}
+	late.WantText(`{"type":"message","room":"42","data":3}`)
+	leaver.WantType("message")
+	leaver.WantType("unsubscribed")
+	w.publishText("42", "4")
+	late.WantText(`{"type":"message","room":"42","data":4}`)
+	first.WantText(`{"type":"message","room":"42","data":4}`)
+}
+
+func TestALargeRoomThatFallsBehindGetsAGapAndItsNeighbourNone(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.MailboxBytes = 8000 })
+	other := w.neighbourOf("42")
+	first, d := w.dialLarge("42"), w.dialV1(w.token(other))
+	leaver := w.dialV1(w.token("42"))
+	release := w.holdSending("42")
+	for n := range 100 {
+		w.publishText("42", "%d", n)
+		w.publishText(other, "%d", n)
+		d.WantText(fmt.Sprintf(`{"type":"message","room":%q,"data":%d}`, other, n))
+	}
+	leaver.SendText(`{"type":"unsubscribe","room":"42"}`)
+	held := w.backlog("42")
+	w.await("the leave is held", func() bool { return w.backlog("42") > held })
+	release()
+
+	for _, c := range []*wstest.Client{first, leaver} {
+		n := 0
+		m := decode(t, c.Next())
+		for ; m["type"] == "message"; m = decode(t, c.Next()) {
+			if m["data"] != float64(n) {
+				t.Fatalf("got %v, want %d: messages before the gap are in order, none missing", m, n)
+			}
+			n++
+		}
+		if m["type"] != "gap" || m["room"] != "42" || m["reason"] != "overload" {
+			t.Fatalf("after %d messages got %v, want a gap", n, m)
+		}
+		if n == 0 || n == 100 {
+			t.Errorf("%d of 100 messages before the gap: want some", n)
+		}
+	}
+	leaver.WantType("unsubscribed")
+	w.await("a line of log", func() bool { return strings.Contains(w.logs.String(), `"event":"overload","rooms":1`) })
+	w.publishText("42", `"on"`)
+	first.WantText(`{"type":"message","room":"42","data":"on"}`)
+}
+
+func TestTheGatewayEndsWhileALargeRoomIsSentTo(t *testing.T) {
+	w := newWorld(t, nil)
+	w.dialLarge("42")
+	release := w.holdSending("42")
+	w.await("messages are held", func() bool {
+		w.publishText("42", "1")
+		return w.backlog("42") > 0
+	})
+	release() // and the world ends at once
+}
+
+// backlog is how much is held for a room until it has been sent to.
+func (w *world) backlog(room string) (n int) {
+	done := make(chan struct{})
+	l := w.laneOf(room)
+	l.post(event{kind: eventCall, call: func() {
+		defer close(done)
+		n = len(l.rooms[room].backlog)
+	}})
+	<-done
+	return n
+}
