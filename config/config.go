@@ -94,9 +94,10 @@ type Config struct {
 	} `mapstructure:"control"`
 
 	Limits struct {
-		Connections        int           `mapstructure:"connections"`       // 0: as many as the open-files limit permits
-		Handshakes         int           `mapstructure:"handshakes"`        // 0: a quarter of what that limit leaves
-		UpstreamRequests   int           `mapstructure:"upstream_requests"` // 0: likewise
+		Connections        int           `mapstructure:"connections"`         // 0: as many as the open-files limit permits
+		ConnectsPerSecond  int           `mapstructure:"connects_per_second"` // 0: no limit
+		Handshakes         int           `mapstructure:"handshakes"`          // 0: a quarter of what that limit leaves
+		UpstreamRequests   int           `mapstructure:"upstream_requests"`   // 0: likewise
 		RoomsPerConnection int           `mapstructure:"rooms_per_connection"`
 		MessageBytes       int           `mapstructure:"message_bytes"`
 		MessagesPerMinute  int           `mapstructure:"messages_per_minute"` // 0: no limit

@@ -160,6 +160,9 @@ var table = []setting{
 
 	{key: "limits.connections", kind: integer, def: "0",
 		help: "connections at a time; 0: as many as the open-files limit permits"},
+	{key: "limits.connects_per_second", kind: integer, def: "0",
+		help: "upgrades a second, evenly, beyond which clients are told to come back; 0: no limit",
+		doc:  "Beyond it: 503, before the token is looked at. So that the clients of a node that has gone, or of one that was away, leave this one CPU for those it has. A tenth of them may come at once. What is refused for another reason does not count."},
 	{key: "limits.handshakes", kind: integer, def: "2048",
 		help: "connections to http.addr at a time that are no WebSockets and bring no request now; 0: as many as the open-files limit permits",
 		doc:  "They connect, shake hands for TLS, send the head of a request, or are idle after one. When there are too many, the oldest is closed. Never more than a quarter of the open files that are not needed otherwise."},
@@ -197,7 +200,7 @@ var table = []setting{
 		help: "age at which a client is told to reconnect, ±10 % at random; at least 1m; 0: never"},
 	{key: "limits.dry_run", kind: list,
 		choices: []string{"handshakes", "connections_per_address", "connections_per_user", "handshakes_per_address", "failed_tokens_per_address",
-			"messages_per_minute", "message_bytes", "rooms_per_connection", "subscribes_per_minute"},
+			"messages_per_minute", "message_bytes", "rooms_per_connection", "subscribes_per_minute", "connects_per_second"},
 		whyNot: whyAlways,
 		help:   "limits that only count and log what they would refuse",
 		doc:    "To see whom a limit would hit before it does. Limits that protect memory and open files always hold; of `handshakes`, the quarter of the open files does."},

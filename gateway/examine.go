@@ -51,7 +51,7 @@ func (g *Gateway) examine(w http.ResponseWriter, r *http.Request, who client) (*
 	if refused := g.negotiate(o, r); refused != nil {
 		return nil, refused
 	}
-	if refused := g.authorize(o, r); refused != nil {
+	if refused := g.authorizeInTurn(o, r); refused != nil {
 		return nil, refused
 	}
 	return o, nil

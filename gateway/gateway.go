@@ -64,6 +64,7 @@ type Gateway struct {
 	waiting   atomic.Int64 // bytes in all outboxes
 	addresses addresses
 	users     users
+	connects  connects
 	returning returning
 	lines     sampler
 

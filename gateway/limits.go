@@ -12,6 +12,7 @@ const (
 	limitPerAddress  = "connections_per_address"
 	limitPerUser     = "connections_per_user"
 	limitHandshakes  = "handshakes_per_address"
+	limitConnects    = "connects_per_second"
 	limitFailures    = "failed_tokens_per_address"
 	limitMessages    = "messages_per_minute"
 	limitBytes       = "message_bytes"

@@ -121,8 +121,10 @@ func TestDryRunCountsAndRefusesNobody(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
 		o.ConnectionsPerAddress, o.ConnectionsPerUser, o.HandshakesPerAddress, o.FailedTokensPerAddress = 1, 1, 1, 1
 		o.MessagesPerMinute, o.MessageBurst, o.SubscribesPerMinute, o.RoomsPerConnection, o.MessageBytes = 1, 1, 1, 1, 100
-		o.DryRun = []string{limitPerAddress, limitPerUser, limitHandshakes, limitFailures, limitMessages, limitSubscribes, limitRooms, limitBytes}
+		o.ConnectsPerSecond = 1
+		o.DryRun = []string{limitConnects, limitPerAddress, limitPerUser, limitHandshakes, limitFailures, limitMessages, limitSubscribes, limitRooms, limitBytes}
 	})
+	w.useUpConnects()
 	for range 2 {
 		wstest.Dial(t, w.url, "Authorization: Bearer x").WantClose(4002)
 	}

@@ -49,6 +49,7 @@ type Options struct {
 	DryRun              []string      // limits that are counted and logged but have no consequence: see the names in limits.go
 
 	Connections        int // in all; 0: no limit
+	ConnectsPerSecond  int // upgrades, evenly; 0: no limit
 	RoomsPerConnection int // 0: 100
 	MessageBytes       int // of one client message; 0: 100 KiB
 	MessagesPerMinute  int // of one client; 0: no limit
@@ -70,6 +71,7 @@ type settings struct {
 	peers        peers
 	messageLimit paceLimit
 	joinLimit    paceLimit
+	connectLimit paceLimit
 }
 
 // newSettings checks o. Errors name the option.
@@ -88,6 +90,7 @@ func newSettings(o Options) (*settings, error) {
 		peers:        peers{trusted: o.TrustedProxies, header: o.ProxyHeader},
 		messageLimit: perMinuteBurst(o.MessagesPerMinute, o.MessageBurst),
 		joinLimit:    perMinute(o.SubscribesPerMinute),
+		connectLimit: perSecond(o.ConnectsPerSecond),
 	}, nil
 }
 

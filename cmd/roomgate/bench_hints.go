@@ -11,7 +11,7 @@ var statusHints = map[int]string{
 	http.StatusUpgradeRequired: "the request did not arrive as a WebSocket's: a proxy on the way must pass Upgrade and Connection on",
 	http.StatusTooManyRequests: "too many from one address: use --connect-rate, or raise limits.handshakes_per_address and limits.connections_per_address of the gateway (-1: no limit)",
 	http.StatusBadGateway:      "a proxy on the way cannot reach the gateway",
-	http.StatusServiceUnavailable: "the gateway takes no more: it is draining, full (limits.connections, limit of open files), or its Redis or keys are away; " +
+	http.StatusServiceUnavailable: "the gateway takes no more: it is draining, full (limits.connections, limit of open files), lets in so many a second (limits.connects_per_second; use --connect-rate), or its Redis or keys are away; " +
 		"its log and /readyz tell which",
 }
 

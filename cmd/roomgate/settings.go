@@ -181,6 +181,7 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		DryRun:                 c.Limits.DryRun,
 
 		Connections:        connections,
+		ConnectsPerSecond:  c.Limits.ConnectsPerSecond,
 		RoomsPerConnection: c.Limits.RoomsPerConnection,
 		MessageBytes:       c.Limits.MessageBytes,
 		MessagesPerMinute:  c.Limits.MessagesPerMinute,
