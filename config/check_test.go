@@ -91,7 +91,7 @@ func TestLimitsAreChecked(t *testing.T) {
 func TestDryRunIsForLimitsThatProtectOthersOnly(t *testing.T) {
 	mustLoad(t, "", "--limits.dry_run=handshakes,connections_per_address,connections_per_user,handshakes_per_address,failed_tokens_per_address,"+
 		"messages_per_minute,message_bytes,rooms_per_connection,subscribes_per_minute,connects_per_second")
-	for _, limit := range []string{"connections", "upstream_requests", "outbox_bytes", "mailbox_bytes", "frame_timeout"} {
+	for _, limit := range []string{"connections", "upstream_requests", "outbox_bytes", "outbox_total_bytes", "mailbox_bytes", "frame_timeout"} {
 		checkRefusals(t, []refusal{{"", "--limits.dry_run=" + limit, limit + " protects memory and open files, and always holds"}})
 	}
 	checkRefusals(t, []refusal{

@@ -103,6 +103,7 @@ type Config struct {
 		MessagesPerMinute  int           `mapstructure:"messages_per_minute"` // 0: no limit
 		MessageBurst       int           `mapstructure:"message_burst"`
 		OutboxBytes        int           `mapstructure:"outbox_bytes"`
+		OutboxTotalBytes   int           `mapstructure:"outbox_total_bytes"` // 0: a quarter of GOMEMLIMIT
 		MailboxBytes       int           `mapstructure:"mailbox_bytes"`
 		FrameTimeout       time.Duration `mapstructure:"frame_timeout"`
 

@@ -10,7 +10,7 @@ const perAddress = "0 sets no limit for loopback and private addresses, as which
 
 // whyAlways is why a limit cannot be in limits.dry_run.
 func whyAlways(limit string) string {
-	if limit == "connections" || limit == "upstream_requests" || limit == "outbox_bytes" || limit == "mailbox_bytes" || strings.HasSuffix(limit, "timeout") {
+	if limit == "connections" || limit == "upstream_requests" || limit == "outbox_bytes" || limit == "outbox_total_bytes" || limit == "mailbox_bytes" || strings.HasSuffix(limit, "timeout") {
 		return ": " + limit + " protects memory and open files, and always holds"
 	}
 	return ""
@@ -192,8 +192,12 @@ var table = []setting{
 		help: "rooms a client may ask to join, averaged; 0: no limit but limits.messages_per_minute"},
 	{key: "limits.outbox_bytes", kind: size, def: "1MiB", min: "4KiB",
 		help: "what may wait for a client that reads slowly, before its connection ends"},
+	{key: "limits.outbox_total_bytes", kind: size, def: "0",
+		help: "memory of what may wait for all clients together; 0: a quarter of GOMEMLIMIT, or 1GiB if that is not set",
+		doc:  "A client may have no more waiting than is left of it, so the fuller it is, the sooner those that wait for most are ended as slow consumers. What waits for many takes its memory once."},
 	{key: "limits.mailbox_bytes", kind: size, def: "64MiB", min: "1MiB",
-		help: "what may wait to be sent to rooms, in each lane; beyond, messages are dropped and clients get a gap"},
+		help: "what may wait to be sent to rooms or be in sending, in each lane; beyond, messages are dropped and clients get a gap",
+		doc:  "There are two lanes for each CPU, and at least four. A message counts as 256 bytes, and its room's name, more than it has: what it takes to keep it."},
 	{key: "limits.frame_timeout", kind: duration, def: "10s", min: "1ms",
 		help: "time for a client to finish a frame it has begun"},
 	{key: "limits.connection_age", kind: duration, def: "0",

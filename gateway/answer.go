@@ -210,7 +210,7 @@ func (c *conn) subscribe(req request) {
 	}
 	m := &membership{c: c, room: req.room}
 	c.rooms = append(c.rooms, m)
-	c.g.laneOf(req.room).post(event{kind: eventJoin, m: m,
+	c.g.laneOf(req.room).ask(event{kind: eventJoin, m: m,
 		reply: textFrame(roomFrame{Type: "subscribed", Room: req.room, Ref: req.ref})})
 }
 
@@ -227,7 +227,7 @@ func (c *conn) unsubscribe(req request) {
 // sayInPlace lets the room's lane send a frame, so that it stands where it belongs among the
 // room's messages and the answers before it.
 func (c *conn) sayInPlace(f roomFrame) {
-	c.g.laneOf(f.Room).post(event{kind: eventReply, m: &membership{c: c, room: f.Room}, reply: textFrame(f)})
+	c.g.laneOf(f.Room).ask(event{kind: eventReply, m: &membership{c: c, room: f.Room}, reply: textFrame(f)})
 }
 
 // leaveRoom leaves a room, and lets its lane send reply behind the last message. It reports
@@ -239,7 +239,7 @@ func (c *conn) leaveRoom(room string, reply roomFrame) bool {
 	}
 	m := c.rooms[i]
 	c.rooms = slices.Delete(c.rooms, i, i+1)
-	c.g.laneOf(room).post(event{kind: eventLeave, m: m, reply: textFrame(reply)})
+	c.g.laneOf(room).ask(event{kind: eventLeave, m: m, reply: textFrame(reply)})
 	c.g.rooms.Unsubscribe(room)
 	return true
 }

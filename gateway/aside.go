@@ -24,50 +24,55 @@ func (l *lane) deliver(r *room) (atRest bool) {
 
 // sendAside starts to send what is pending in r. It reports false once the lane has stopped.
 func (l *lane) sendAside(r *room) bool {
-	messages, size := r.pending, 0
-	for _, m := range messages {
-		size += len(m.payload) + eventOverhead
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return false
 	}
-	r.pending, r.busy = nil, true
-	l.owed += size
+	messages := r.pending
+	r.pending, r.busy, r.sending = nil, true, 0
+	for _, m := range messages {
+		r.sending += len(m.payload) + len(r.name) + eventOverhead
+	}
+	l.owed += r.sending
 	l.aside.Go(func() {
 		defer crash()
 		r.sendAll(l.g, messages)
-		l.post(event{kind: eventSent, room: r.name, size: size})
+		l.post(event{kind: eventSent, room: r.name})
 	})
 	return true
 }
 
 // hold keeps e until r has been sent to. A message for which there is no room is dropped, and the members
-// get a gap. A backlog may have half of what the lane may, so that the other half is for the other rooms.
+// get a gap. A backlog may have half of what the mailbox may, so that the other half is for the other rooms.
 func (l *lane) hold(r *room, e *event) {
 	if e.kind == eventMessage {
-		size := len(e.payload) + eventOverhead
-		if r.lost || r.bytes > 0 && r.bytes+size > l.g.opts().MailboxBytes/2 {
+		size := e.cost()
+		if r.lost || r.bytes > 0 && r.bytes+size > l.g.opts().MailboxBytes/4 {
 			r.lost = true
 			l.g.metrics.shed.Inc()
 			return
 		}
 		r.bytes += size
 		l.owed += size
+	} else {
+		l.held++
 	}
 	e.lossy = e.lossy || l.lossy[r.name]
 	r.backlog = append(r.backlog, *e)
 }
 
-// sent is for r, to which size bytes have been sent: what happened meanwhile happens now.
-func (l *lane) sent(r *room, size int) {
+// sent is for r, which has been sent to: what happened meanwhile happens now.
+func (l *lane) sent(r *room) {
 	backlog, lost := r.backlog, r.lost
-	l.owed -= size + r.bytes
+	l.owed -= r.sending + r.bytes
 	r.busy, r.backlog, r.bytes, r.lost = false, nil, 0, false
 	for i := range backlog {
 		e := &backlog[i]
 		e.lossy = e.lossy || lost
+		if e.kind != eventMessage {
+			l.held--
+		}
 		l.handle(e)
 	}
 	if lost {

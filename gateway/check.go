@@ -28,8 +28,8 @@ func (g *Gateway) Check(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	if w := g.waiting.Load(); w < 0 {
-		errs = append(errs, fmt.Errorf("outbox bytes are %d", w))
+	if owed, kept := g.backlog.owed.Load(), g.backlog.kept.Load(); owed < 0 || kept < 0 {
+		errs = append(errs, fmt.Errorf("outboxes count %d bytes, of which they keep %d", owed, kept))
 	}
 	if n, most := g.admitted.Load(), int64(g.opts().Connections); most > 0 && n > most+1 { // +1: one that is being refused
 		errs = append(errs, fmt.Errorf("%d connections admitted of at most %d", n, most))
@@ -69,11 +69,11 @@ func (o *outbox) check() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sum := 0
-	for _, b := range o.waiting {
-		sum += cost(b)
+	for _, q := range o.waiting {
+		sum += q.cost()
 	}
-	for _, b := range o.held {
-		sum += cost(b)
+	for _, q := range o.held {
+		sum += q.cost()
 	}
 	switch {
 	case o.bytes < sum || !o.flushing && o.bytes != sum: // the flusher has the rest in hand

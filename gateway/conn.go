@@ -100,7 +100,7 @@ func (c *conn) endWith(e ending, before []byte) {
 		c.kill()
 		return
 	}
-	c.out.finish(append(before, e.closeFrame()...), e.label == endSlow.label)
+	c.out.finish(append(before, e.closeFrame()...), e.code == endSlow.code)
 	c.cutOffLater()
 }
 
@@ -175,7 +175,19 @@ func (c *conn) say(v any) { c.sayFrame(textFrame(v)) }
 
 // sayFrame sends one whole frame. A client that does not read it is slow.
 func (c *conn) sayFrame(frame []byte) {
-	if err := c.out.send(frame); errors.Is(err, errFull) {
+	c.slow(c.out.send(frame))
+}
+
+// slow ends the connection if err, which a send returned, says that its client does not read what
+// it is sent. It reports whether it does.
+func (c *conn) slow(err error) bool {
+	switch {
+	case errors.Is(err, errFull):
 		c.end(endSlow)
+	case errors.Is(err, errAllFull):
+		c.end(endAllSlow)
+	default:
+		return false
 	}
+	return true
 }

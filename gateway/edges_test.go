@@ -19,7 +19,7 @@ import (
 func newPipeOutbox(t *testing.T) (*outbox, net.Conn) {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	o := &outbox{limit: 1 << 20, total: new(atomic.Int64), active: new(sync.WaitGroup), sock: newSocket(ours)}
+	o := &outbox{limit: 1 << 20, all: newBacklog(1 << 30), active: new(sync.WaitGroup), sock: newSocket(ours)}
 	t.Cleanup(func() { _ = o.close() })
 	_ = theirs.SetReadDeadline(time.Now().Add(wstest.Patience))
 	return o, theirs
@@ -38,7 +38,7 @@ func TestFlusherThatEndsBehindACorkKeepsWhatIsHeld(t *testing.T) {
 		}
 	}
 	read("pong")
-	for o.waits() != cost([]byte("hello"))+cost([]byte("message")) {
+	for o.waits() != len([]byte("hello"))+entryOverhead+len([]byte("message"))+entryOverhead {
 		time.Sleep(time.Millisecond)
 	}
 	o.uncork()
@@ -132,7 +132,7 @@ func TestCloseFrameIsAnsweredBehindWhatIsQueued(t *testing.T) {
 	c := w.dialRaw(w.token("42"), "42")
 	payload := strings.Repeat("x", 64<<10)
 	n := 0
-	for ; w.waiting.Load() == 0; n++ {
+	for ; w.backlog.owed.Load() == 0; n++ {
 		w.publishText("42", "%s", payload)
 	}
 	c.Send(wstest.Close, []byte{0x03, 0xE8})

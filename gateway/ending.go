@@ -26,6 +26,7 @@ var (
 	endRateExceeded  = ending{4101, "rate_exceeded", "message rate exceeded: slow down"}
 	endTooManyTokens = ending{4101, "failed_tokens", "too many refused tokens from this address: back off"}
 	endSlow          = ending{4102, "slow_consumer", "slow consumer: messages were not read in time"}
+	endAllSlow       = ending{4102, "outboxes_full", "slow consumer: messages were not read in time, and too much waits on this node"}
 	endNoRedis       = ending{4104, "redis_unavailable", "Redis unavailable"}
 	endNoKeys        = ending{4104, "keys_unavailable", "the keys to verify tokens cannot be had now"}
 	endRevokedAway   = ending{4104, "redis_unavailable", "Redis unavailable: it cannot be asked who is revoked"}

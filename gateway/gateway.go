@@ -61,7 +61,7 @@ type Gateway struct {
 	control   chan selector // commands to carry out; never closed
 	draining  atomic.Bool
 	admitted  atomic.Int64 // connections and upgrades under way: what Connections limits
-	waiting   atomic.Int64 // bytes in all outboxes
+	backlog   backlog
 	addresses addresses
 	users     users
 	connects  connects
@@ -93,7 +93,7 @@ func New(o Options) (*Gateway, error) {
 		control: make(chan selector, controlQueue),
 		conns:   make(map[*conn]struct{}),
 	}
-	g.settings.Store(s)
+	g.use(s)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.metrics = newMetrics(s.Metrics, g)
 	for range max(4, 2*runtime.GOMAXPROCS(0)) {
@@ -115,8 +115,14 @@ func (g *Gateway) Reload(o Options) error {
 	if err != nil {
 		return err
 	}
-	g.settings.Store(s)
+	g.use(s)
 	return nil
+}
+
+// use makes s the settings of this moment.
+func (g *Gateway) use(s *settings) {
+	g.settings.Store(s)
+	g.backlog.most.Store(int64(s.OutboxTotalBytes))
 }
 
 // Run drives the connections until ctx ends. Then it cuts off those that are left (Drain

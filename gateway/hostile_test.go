@@ -186,7 +186,7 @@ func TestClientThatNeverReadsIsEndedAndNobodyElseWaits(t *testing.T) {
 	w.publishText("42", "end")
 	good.WantText("end")
 	w.await("a log line that says slow_consumer", func() bool { return strings.Contains(w.logs.String(), `"reason":"slow_consumer"`) })
-	if n := w.waiting.Load(); n != 0 {
+	if n := w.backlog.owed.Load(); n != 0 {
 		t.Errorf("%d bytes still count as waiting", n)
 	}
 }

@@ -21,7 +21,8 @@ type lane struct {
 
 	mu      sync.Mutex // guards what follows; held for no longer than it takes to append
 	mailbox []event
-	bytes   int             // payload bytes in mailbox
+	bytes   int             // what the messages in mailbox are counted as
+	asked   int             // events in mailbox that clients have asked for
 	shed    map[string]bool // rooms that lost a message since the mailbox was last taken
 	running bool            // there is a runner
 	stopped bool            // nothing is sent beside the lane any more
@@ -31,7 +32,8 @@ type lane struct {
 	touched []*room         // have pending messages
 	batch   []event         // being worked off; swapped with mailbox
 	lossy   map[string]bool // rooms that lost a message which was to be in batch
-	owed    int             // payload bytes that large rooms are being sent, or that wait for them
+	owed    int             // what messages are counted as that large rooms are being sent, or that wait for them
+	held    int             // events in their backlogs that are no messages
 	aside   sync.WaitGroup  // of goroutines that send to large rooms
 }
 
@@ -43,21 +45,20 @@ const (
 	eventJoin                     // m, reply
 	eventLeave                    // m, reply
 	eventReply                    // m, reply
-	eventSent                     // room, size
-	eventCall                     // call
+	eventSent                     // room
+	eventCall                     // call, room: the one it waits for; empty: none
 )
 
 // An event is one entry of a lane's mailbox.
 type event struct {
 	kind    eventKind
+	lossy   bool // the room has lost a message before this
 	room    string
 	reason  string
 	payload []byte
 	at      int64 // when the message came from Redis, on the gateway's clock
 	m       *membership
 	reply   []byte // frame for m's connection, sent once the event has happened
-	size    int    // payload bytes that were sent
-	lossy   bool   // the room has lost a message before this
 	call    func() // runs with the lane's rooms at rest; those that are being sent to may be read
 }
 
@@ -73,12 +74,14 @@ func (e *event) about() string {
 // costs more than the wake-up (about 5 µs against 6 a send, docs/adr/0004).
 const smallRoom = 4
 
-// eventOverhead stands for what a waiting message costs beside its payload.
-const eventOverhead = 128
+// eventOverhead is what a message is counted as beside its payload and its room's name: about what
+// it takes to keep it, as an event, in arrays that double as they grow, and in its room until it is sent.
+const eventOverhead = 256
 
 // post puts e into the mailbox, and runs the lane if nobody does and the work is small. A
 // message that does not fit is dropped and its room marked, so that the members get a gap.
-// Joins and leaves always fit: each connection has few, at the rate of its messages.
+// All else always fits: a connection joins and leaves each room once, a room has a gap for each
+// outage, and of what clients ask for, ask bounds the number.
 func (l *lane) post(e event) {
 	l.mu.Lock()
 	if e.kind == eventMessage && !l.fits(e) {
@@ -101,10 +104,14 @@ func (l *lane) post(e event) {
 	l.wake <- struct{}{} // hand over: the lane's goroutine is the runner now
 }
 
-// fits counts e into the mailbox, or marks its room as having lost a message. l.mu is held.
+// cost is what a message is counted as.
+func (e *event) cost() int { return len(e.payload) + len(e.room) + eventOverhead }
+
+// fits counts e into the mailbox, or marks its room as having lost a message. l.mu is held. The
+// mailbox has half of what there is: the other is that of the batch which is being worked off.
 func (l *lane) fits(e event) bool {
-	size := len(e.payload) + eventOverhead
-	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts().MailboxBytes {
+	size := e.cost()
+	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts().MailboxBytes/2 {
 		if l.shed == nil {
 			l.shed = make(map[string]bool)
 		}
@@ -114,6 +121,25 @@ func (l *lane) fits(e event) bool {
 	}
 	l.bytes += size
 	return true
+}
+
+// askedMost is how many events that clients have asked for a mailbox has before they wait.
+const askedMost = 1024
+
+// ask posts what a client has asked for, which its rate alone need not bound. Beyond askedMost of
+// them it returns only once e has happened: then each client has one there, and reads nothing
+// more meanwhile. The goroutine that reads the connection calls it.
+func (l *lane) ask(e event) {
+	l.mu.Lock()
+	l.asked++
+	crowded := l.asked > askedMost
+	l.mu.Unlock()
+	l.post(e)
+	if crowded {
+		done := make(chan struct{})
+		l.post(event{kind: eventCall, room: e.about(), call: func() { close(done) }})
+		<-done // lanes work until the last connection has ended
+	}
 }
 
 // small reports whether a message to room is little work. The caller is the runner.
@@ -157,7 +183,7 @@ func (l *lane) work() {
 	l.mu.Lock()
 	l.batch, l.mailbox = l.mailbox, l.batch[:0]
 	l.lossy = l.shed
-	l.shed, l.bytes = nil, l.owed
+	l.shed, l.bytes, l.asked = nil, l.owed, l.held
 	l.mu.Unlock()
 
 	for i := range l.batch {
@@ -192,7 +218,7 @@ func crash() {
 // handle does what one event says. Messages only gather in their room, until flush or until
 // something else happens to the room.
 func (l *lane) handle(e *event) {
-	if e.kind == eventCall {
+	if e.kind == eventCall && e.room == "" {
 		l.flush()
 		e.call()
 		return
@@ -200,7 +226,7 @@ func (l *lane) handle(e *event) {
 	r := l.rooms[e.about()]
 	switch {
 	case e.kind == eventSent:
-		l.sent(r, e.size)
+		l.sent(r)
 		return
 	case r != nil && (r.busy || e.kind != eventMessage && !l.deliver(r)):
 		l.hold(r, e)
@@ -224,6 +250,8 @@ func (l *lane) handle(e *event) {
 		l.reply(e)
 	case eventReply:
 		l.reply(e)
+	case eventCall:
+		e.call()
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,9 +66,13 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.dropClosing = m.drops.WithLabelValues("closing")
 	m.limits = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "roomgate_limits_exceeded_total",
 		Help: "Limits that were exceeded; dry_run true: without consequence."}, []string{"limit", "dry_run"})
-	r.MustRegister(m.limits, m.connections, prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "roomgate_outbox_bytes", Help: "Bytes that wait for clients to read."},
-		func() float64 { return float64(g.waiting.Load()) }))
+	gauge := func(name, help string, value *atomic.Int64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "roomgate_" + name, Help: help},
+			func() float64 { return float64(value.Load()) }))
+	}
+	r.MustRegister(m.limits, m.connections)
+	gauge("outbox_bytes", "Bytes that wait for clients to read.", &g.backlog.owed)
+	gauge("outbox_memory_bytes", "Memory of what waits for clients to read: what waits for several takes it once.", &g.backlog.kept)
 	return m
 }
 

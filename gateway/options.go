@@ -55,7 +55,8 @@ type Options struct {
 	MessagesPerMinute  int // of one client; 0: no limit
 	MessageBurst       int // of one client at once; 0: 1
 	OutboxBytes        int // that wait for one client before it is slow; 0: 1 MiB
-	MailboxBytes       int // of messages that wait for fan-out, for each lane; 0: 64 MiB
+	OutboxTotalBytes   int // of memory of what waits for all clients, beyond which those that wait for most are slow; 0: 1 GiB
+	MailboxBytes       int // of messages that wait for fan-out or are in it, for each lane; 0: 64 MiB
 
 	SubscribeTimeout time.Duration // for Redis to confirm a room or take a message; 0: 5 s
 	GapSpread        time.Duration // window in which clients refetch after a gap; 0: at once
@@ -110,6 +111,7 @@ func (o Options) withDefaults() Options {
 	o.RoomsPerConnection = cmp.Or(o.RoomsPerConnection, 100)
 	o.MessageBytes = cmp.Or(o.MessageBytes, 100<<10)
 	o.OutboxBytes = cmp.Or(o.OutboxBytes, 1<<20)
+	o.OutboxTotalBytes = cmp.Or(o.OutboxTotalBytes, 1<<30)
 	o.MailboxBytes = cmp.Or(o.MailboxBytes, 64<<20)
 	o.SubscribeTimeout = cmp.Or(o.SubscribeTimeout, 5*time.Second)
 	if o.Log == nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 )
 
 // An outbox sends frames to one client without ever waiting for it. Each send tries the
@@ -12,17 +11,21 @@ import (
 // goroutine writes it. A client that lets more than limit bytes wait is slow, which is its
 // own problem: nobody waits for it, and nobody else's messages are touched.
 //
+// The memory of all outboxes together is bounded too. An outbox may hold as much as is left of it
+// for all, so the fuller they are, the less each may hold: whoever has most waiting is refused
+// first, and there is always some left for who has little (docs/adr/0026).
+//
 // Its socket is written, tried and closed here only, so that whole frames never mix and a
 // closed descriptor is never used.
 type outbox struct {
 	limit  int             // bytes that may wait
-	total  *atomic.Int64   // bytes waiting in all outboxes, for the metric
+	all    *backlog        // of which this is a part
 	active *sync.WaitGroup // counts the flusher
 
 	mu       sync.Mutex // guards what follows; held for at most one system call that does not block
 	sock     socket
-	waiting  [][]byte // whole frames the kernel has not taken, but for the first, which may be half sent
-	held     [][]byte // whole frames behind the cork
+	waiting  []queued // what the kernel has not taken; of the first, some
+	held     []queued // whole frames behind the cork
 	bytes    int      // of waiting and held, and of what the flusher has in hand
 	flushing bool     // the flusher writes what waits; nobody else sends
 	corked   bool     // nothing new goes out before uncork
@@ -33,8 +36,9 @@ type outbox struct {
 
 // Why a send did not do what it is for.
 var (
-	errFull   = errors.New("outbox full")       // the client does not read fast enough; nothing of the frame was sent
-	errClosed = errors.New("connection closed") // or closing: nobody waits for this frame
+	errFull    = errors.New("outbox full")       // the client does not read fast enough; nothing of the frame was sent
+	errAllFull = errors.New("outboxes full")     // likewise, and it is the memory of all outboxes that is short
+	errClosed  = errors.New("connection closed") // or closing: nobody waits for this frame
 )
 
 // maxFlush bounds what the flusher takes in hand at once, so that a connection that turns
@@ -43,33 +47,60 @@ const maxFlush = 64 << 10
 
 // send sends b, which is one or more whole frames and never written to again. It does not
 // block. A frame larger than the limit passes if nothing waits before it.
-func (o *outbox) send(b []byte) error {
+func (o *outbox) send(b []byte) error { return o.sendQueued(queued{b: b}) }
+
+// sendQueued is send for what other outboxes may be given too.
+func (o *outbox) sendQueued(q queued) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing || o.closed {
 		return errClosed
 	}
-	return o.push(b)
+	return o.push(q)
 }
 
-// push sends or queues b. o.mu is held.
-func (o *outbox) push(b []byte) error {
+// push sends or queues q. o.mu is held.
+func (o *outbox) push(q queued) error {
 	if o.flushing || o.corked {
-		if o.bytes > 0 && o.bytes+cost(b) > o.limit {
-			return errFull
+		if err := o.fits(q); err != nil {
+			return err
 		}
-		o.queue(b)
+		o.queue(q)
 		return nil
 	}
-	n, err := o.sock.send(b)
+	return o.try(q, false)
+}
+
+// try gives q to the kernel. What that does not take waits, if there is memory left, or if it must.
+// Nobody may be flushing. o.mu is held.
+func (o *outbox) try(q queued, must bool) error {
+	n, err := o.sock.send(q.b)
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, errWouldBlock) {
 		return errClosed // broken: whoever reads the socket finds out and cleans up
 	}
-	o.queue(b[n:])
+	if n == 0 && !must && o.all.free() <= 0 {
+		return errAllFull
+	}
+	o.queue(queued{q.b[n:], q.of}) // a frame that is half sent must go on
 	o.startFlush()
+	return nil
+}
+
+// fits says why q may not wait behind what waits, or nil. o.mu is held.
+func (o *outbox) fits(q queued) error {
+	switch free := o.all.free(); {
+	case free <= 0:
+		return errAllFull
+	case o.bytes == 0:
+		return nil
+	case o.bytes+q.cost() > o.limit:
+		return errFull
+	case int64(o.bytes+q.cost()) > free:
+		return errAllFull
+	}
 	return nil
 }
 
@@ -80,31 +111,41 @@ func (o *outbox) startFlush() {
 	o.active.Go(o.flush)
 }
 
-// queue appends b to what waits. o.mu is held.
-func (o *outbox) queue(b []byte) {
+// queue appends q to what waits. o.mu is held.
+func (o *outbox) queue(q queued) {
 	if o.corked {
-		o.held = append(o.held, b)
+		o.held = append(o.held, q)
 	} else {
-		o.waiting = append(o.waiting, b)
+		o.waiting = append(o.waiting, q)
 	}
-	o.account(cost(b))
+	o.bytes += q.cost()
+	o.all.add(q)
 }
 
-// cost is what a queued frame is counted as: its bytes, and about what it takes to keep them,
-// so that many tiny frames, such as pongs, are not free.
-func cost(b []byte) int { return len(b) + 64 }
+// forget undoes queue's count of list. o.mu is held.
+func (o *outbox) forget(list []queued) {
+	for _, q := range list {
+		o.bytes -= q.cost()
+		o.all.remove(q)
+	}
+}
 
 // flush writes what waits until nothing does. It owns the writing side of the socket while
 // flushing is true.
 func (o *outbox) flush() {
 	for {
-		bufs, size := o.take()
-		if size == 0 {
+		taken := o.take()
+		if len(taken) == 0 {
 			return
+		}
+		bufs := make(net.Buffers, len(taken)) // WriteTo uses it up
+		for i, q := range taken {
+			bufs[i] = q.b
 		}
 		_, err := bufs.WriteTo(o.sock.Conn)
 		o.mu.Lock()
-		o.account(-size)
+		o.forget(taken)
+		clear(taken)    // not to keep what is sent
 		if err != nil { // closed or broken: as in push
 			o.drop()
 			o.flushing = false
@@ -115,25 +156,25 @@ func (o *outbox) flush() {
 	}
 }
 
-// take takes up to maxFlush bytes (one frame at least) of what waits, and returns their cost.
-// Nothing left: it ends the flushing and returns 0.
-func (o *outbox) take() (bufs net.Buffers, size int) {
+// take takes up to maxFlush bytes (one frame at least) of what waits. They are counted until they
+// are sent. Nothing left: it ends the flushing.
+func (o *outbox) take() (taken []queued) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.waiting) == 0 || o.closed {
 		o.waiting = nil // not to keep a burst's array; what is held waits for uncork
 		o.flushing = false
 		o.halfClose()
-		return nil, 0
+		return nil
 	}
-	n := 0
-	for n < len(o.waiting) && (n == 0 || size+cost(o.waiting[n]) <= maxFlush) {
-		size += cost(o.waiting[n])
+	n, size := 0, 0
+	for n < len(o.waiting) && (n == 0 || size+o.waiting[n].cost() <= maxFlush) {
+		size += o.waiting[n].cost()
 		n++
 	}
-	bufs = o.waiting[:n:n]
+	taken = o.waiting[:n:n]
 	o.waiting = o.waiting[n:]
-	return bufs, size
+	return taken
 }
 
 // cork queues b, and holds it and everything behind it back until uncork.
@@ -142,7 +183,7 @@ func (o *outbox) cork(b []byte) {
 	defer o.mu.Unlock()
 	o.corked = true
 	if !o.closing && !o.closed {
-		o.queue(b)
+		o.queue(queued{b: b})
 	}
 }
 
@@ -152,13 +193,13 @@ func (o *outbox) uncork() {
 	defer o.mu.Unlock()
 	held := o.held
 	o.corked, o.held = false, nil
-	for i, b := range held {
+	for i := range held {
 		if o.flushing {
 			o.waiting = append(o.waiting, held[i:]...)
 			return
 		}
-		o.account(-cost(b))
-		_ = o.push(b) // a broken socket is for the reader to find
+		o.forget(held[i : i+1])
+		_ = o.try(held[i], true) // a broken socket is for the reader to find
 	}
 	o.halfClose()
 }
@@ -177,9 +218,9 @@ func (o *outbox) finish(last []byte, drop bool) bool {
 		o.dropAfter(1) // the first may be half sent
 	}
 	if o.flushing || o.corked {
-		o.queue(last) // however full it is
+		o.queue(queued{b: last}) // however full it is
 	} else {
-		_ = o.push(last) // errClosed: nobody is there to read it
+		_ = o.try(queued{b: last}, true) // errClosed: nobody is there to read it
 	}
 	return true
 }
@@ -250,18 +291,8 @@ func (o *outbox) drop() {
 // dropAfter forgets what waits but for the first n buffers. o.mu is held.
 func (o *outbox) dropAfter(n int) {
 	n = min(n, len(o.waiting))
-	for _, b := range o.waiting[n:] {
-		o.account(-cost(b))
-	}
-	for _, b := range o.held {
-		o.account(-cost(b))
-	}
+	o.forget(o.waiting[n:])
+	o.forget(o.held)
 	clear(o.waiting[n:])
 	o.waiting, o.held = o.waiting[:n], nil
-}
-
-// account adds n to what waits. o.mu is held.
-func (o *outbox) account(n int) {
-	o.bytes += n
-	o.total.Add(int64(n))
 }

@@ -5,10 +5,17 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
+
+// newBacklog returns what outboxes keep that may take most bytes together.
+func newBacklog(most int64) *backlog {
+	b := &backlog{}
+	b.most.Store(most)
+	return b
+}
 
 // newOutbox returns an outbox to a TCP connection, and the other end of it.
 func newOutbox(t testing.TB, limit int) (*outbox, net.Conn) {
@@ -26,7 +33,7 @@ func newOutbox(t testing.TB, limit int) (*outbox, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &outbox{limit: limit, total: new(atomic.Int64), active: new(sync.WaitGroup), sock: newSocket(ours)}
+	o := &outbox{limit: limit, all: newBacklog(1 << 30), active: new(sync.WaitGroup), sock: newSocket(ours)}
 	t.Cleanup(func() {
 		_ = o.close()
 		_ = theirs.Close()
@@ -59,7 +66,7 @@ func TestSendQueuesOnlyWhatTheKernelRefuses(t *testing.T) {
 		t.Fatalf("an idle socket: %v, %d bytes wait", err, o.waits())
 	}
 	sent := o.fill(t, 100<<10)
-	if got := o.total.Load(); got != int64(o.waits()) {
+	if got := o.all.owed.Load(); got != int64(o.waits()) {
 		t.Errorf("total is %d, want %d", got, o.waits())
 	}
 	want := len("at once") + sent<<10
@@ -68,8 +75,8 @@ func TestSendQueuesOnlyWhatTheKernelRefuses(t *testing.T) {
 	}
 	for !o.idle() {
 	}
-	if o.waits() != 0 || o.total.Load() != 0 {
-		t.Errorf("all is read, yet %d bytes wait, %d in total", o.waits(), o.total.Load())
+	if o.waits() != 0 || o.all.owed.Load() != 0 {
+		t.Errorf("all is read, yet %d bytes wait, %d in total", o.waits(), o.all.owed.Load())
 	}
 }
 
@@ -136,8 +143,8 @@ func TestFinishThatDropsStaysAtAFrameBoundary(t *testing.T) {
 	if (n-3)%(1<<10) != 0 || n >= sent<<10 {
 		t.Errorf("%d bytes before the close frame, of %d sent: want whole frames, and fewer", n-3, sent<<10)
 	}
-	if o.total.Load() != 0 {
-		t.Errorf("%d bytes wait", o.total.Load())
+	if o.all.owed.Load() != 0 {
+		t.Errorf("%d bytes wait", o.all.owed.Load())
 	}
 }
 
@@ -149,7 +156,7 @@ func TestCorkHoldsBackUntilUncork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if o.waits() != cost([]byte("hello "))+cost([]byte("a "))+cost([]byte("b ")) {
+	if o.waits() != len([]byte("hello "))+entryOverhead+len([]byte("a "))+entryOverhead+len([]byte("b "))+entryOverhead {
 		t.Errorf("%d bytes wait", o.waits())
 	}
 	o.uncork()
@@ -179,8 +186,8 @@ func TestClosedOutboxTouchesNoDescriptor(t *testing.T) {
 	}
 	for !o.idle() {
 	}
-	if o.total.Load() != 0 {
-		t.Errorf("%d bytes wait", o.total.Load())
+	if o.all.owed.Load() != 0 {
+		t.Errorf("%d bytes wait", o.all.owed.Load())
 	}
 }
 
@@ -190,5 +197,63 @@ func TestSendAllocatesNothing(t *testing.T) {
 	frame := make([]byte, 128)
 	if n := testing.AllocsPerRun(100, func() { _ = o.send(frame) }); n > 0 {
 		t.Errorf("%v allocations a send, want 0", n)
+	}
+}
+
+func TestOutboxThatHasMostIsRefusedFirstWhenAllAreFull(t *testing.T) {
+	const most = 256 << 10
+	big, _ := newOutbox(t, 1<<20)
+	small, theirs := newOutbox(t, 1<<20)
+	big.all = newBacklog(most)
+	small.all = big.all
+	frame := bytes.Repeat([]byte("x"), 1<<10)
+	var err error
+	for err == nil {
+		err = big.send(frame)
+	}
+	if !errors.Is(err, errAllFull) || big.waits() > most/2 {
+		t.Fatalf("got %v with %d bytes waiting, want errAllFull with at most half of %d", err, big.waits(), most)
+	}
+	small.fill(t, 32<<10)
+	if err := big.send(frame); !errors.Is(err, errAllFull) {
+		t.Errorf("got %v for the outbox that has most, want errAllFull", err)
+	}
+	if !small.finish([]byte("bye"), false) {
+		t.Error("the close frame was refused")
+	}
+	if got := small.all.kept.Load(); got > most {
+		t.Errorf("%d bytes are kept of %d", got, most)
+	}
+	_ = big.close() // the flusher may see it first
+	go func() { _, _ = io.Copy(io.Discard, theirs) }()
+	for small.all.kept.Load() != 0 {
+		runtime.Gosched()
+	}
+}
+
+func TestWhatWaitsForManyTakesItsMemoryOnce(t *testing.T) {
+	const outboxes, size = 10, 8 << 20 // more than a kernel takes
+	all := newBacklog(1 << 30)
+	q := queued{make([]byte, size), &shared{size: size}}
+	var os []*outbox
+	for range outboxes {
+		o, _ := newOutbox(t, 1<<20)
+		o.all = all
+		if err := o.sendQueued(q); err != nil {
+			t.Fatal(err)
+		}
+		os = append(os, o)
+	}
+	if got := all.kept.Load(); got < size || got > size+outboxes*entryOverhead {
+		t.Errorf("%d bytes are kept, want %d, and %d for each of %d outboxes", got, size, entryOverhead, outboxes)
+	}
+	if got := all.owed.Load(); got < 2*size {
+		t.Errorf("%d bytes are owed to %d clients, want what each waits for", got, outboxes)
+	}
+	for _, o := range os {
+		_ = o.close() // as above
+	}
+	for all.kept.Load() != 0 || all.owed.Load() != 0 {
+		runtime.Gosched()
 	}
 }

@@ -51,7 +51,7 @@ func TestParkingAgainstKillingLeavesNothing(t *testing.T) {
 	w.await("nothing is left", func() bool {
 		w.poller.mu.Lock()
 		defer w.poller.mu.Unlock()
-		return w.Connections() == 0 && w.admitted.Load() == 0 && w.waiting.Load() == 0 && len(w.poller.conns) == 0
+		return w.Connections() == 0 && w.admitted.Load() == 0 && w.backlog.owed.Load() == 0 && len(w.poller.conns) == 0
 	})
 	w.await("nobody is in the room", func() bool { return w.members("a") == 0 })
 }

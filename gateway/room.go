@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"runtime"
 	"time"
 )
@@ -15,8 +14,9 @@ type room struct {
 
 	// While a large room is being sent to beside its lane (aside.go), its members only are read.
 	busy    bool    // it is
+	sending int     // what the messages are counted as that it is sent
 	backlog []event // what happens to it meanwhile, in order
-	bytes   int     // of payload in backlog
+	bytes   int     // what the messages in backlog are counted as
 	lost    bool    // messages were dropped, since backlog had no room for them
 }
 
@@ -104,12 +104,11 @@ func (r *room) send(g *Gateway, messages []pending) {
 		if i%sendTurn == sendTurn-1 {
 			runtime.Gosched()
 		}
-		switch err := m.c.out.send(frames[m.c.encoding]); {
-		case err == nil:
-		case errors.Is(err, errFull):
+		if err := m.c.out.sendQueued(frames[m.c.encoding]); err == nil {
+			continue
+		} else if m.c.slow(err) {
 			late++
-			m.c.end(endSlow)
-		default:
+		} else {
 			refused++
 		}
 	}
@@ -118,14 +117,21 @@ func (r *room) send(g *Gateway, messages []pending) {
 }
 
 // encodeAll returns messages in every encoding that a member has.
-func (r *room) encodeAll(messages []pending, threshold int) (frames [encodings][]byte) {
+func (r *room) encodeAll(messages []pending, threshold int) (frames [encodings]queued) {
 	for f := range formats {
 		plain, compressed := encodingOf(f, false), encodingOf(f, true)
 		if r.count[plain]+r.count[compressed] > 0 {
-			frames[plain] = r.encode(f, messages)
+			frames[plain].b = r.encode(f, messages)
 		}
 		if r.count[compressed] > 0 {
-			frames[compressed] = deflateFrames(frames[plain], threshold)
+			frames[compressed].b = deflateFrames(frames[plain].b, threshold)
+		}
+	}
+	if len(r.members) > 1 {
+		of := new([encodings]shared)
+		for e := range frames {
+			of[e].size = cap(frames[e].b)
+			frames[e].of = &of[e]
 		}
 	}
 	return frames

@@ -80,7 +80,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n) // buffered: cannot fail
 		c.early = slices.Clone(early)
 	}
-	c.out.limit, c.out.total, c.out.active, c.out.sock = c.g.opts().OutboxBytes, &c.g.waiting, &c.g.active, newSocket(nc)
+	c.out.limit, c.out.all, c.out.active, c.out.sock = c.g.opts().OutboxBytes, &c.g.backlog, &c.g.active, newSocket(nc)
 	w := (*wire)(c)
 	c.br = bufio.NewReaderSize(w, readBuffer)
 	return w, bufio.NewReadWriter(c.br, bufio.NewWriterSize(w, writeBuffer)), nil

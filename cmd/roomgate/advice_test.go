@@ -121,3 +121,17 @@ func TestSamplerCountsWhatItHoldsBack(t *testing.T) {
 		}
 	})
 }
+
+func TestOutboxesGetAQuarterOfGoMemoryUnlessTold(t *testing.T) {
+	c := &config.Config{}
+	if got := outboxTotal(c, 1<<30); got != 256<<20 {
+		t.Errorf("with GOMEMLIMIT=1GiB %d bytes, want a quarter", got)
+	}
+	if got := outboxTotal(c, math.MaxInt64); got != 0 {
+		t.Errorf("without GOMEMLIMIT %d bytes, want the gateway's default", got)
+	}
+	c.Limits.OutboxTotalBytes = 5 << 20
+	if got := outboxTotal(c, 1<<30); got != 5<<20 {
+		t.Errorf("%d bytes, want those that are set", got)
+	}
+}

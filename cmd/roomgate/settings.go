@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -187,6 +189,7 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		MessagesPerMinute:  c.Limits.MessagesPerMinute,
 		MessageBurst:       c.Limits.MessageBurst,
 		OutboxBytes:        c.Limits.OutboxBytes,
+		OutboxTotalBytes:   outboxTotal(c, debug.SetMemoryLimit(-1)), // -1 only asks
 		MailboxBytes:       c.Limits.MailboxBytes,
 
 		SubscribeTimeout: c.Redis.Timeout,
@@ -195,4 +198,14 @@ func gatewayOptions(c *config.Config, connections int, log *slog.Logger, metrics
 		Log:     log,
 		Metrics: metrics,
 	}
+}
+
+// outboxTotal is the memory, in bytes, of what may wait for all clients. goal is Go's own limit.
+// 0, where neither says anything, is the gateway's default.
+func outboxTotal(c *config.Config, goal int64) int {
+	const share = 4 // the rest is connections, mailboxes, and what the garbage collector works with
+	if c.Limits.OutboxTotalBytes == 0 && goal != math.MaxInt64 {
+		return int(goal / share)
+	}
+	return c.Limits.OutboxTotalBytes
 }
