@@ -37,7 +37,7 @@ func (p *laneRule) title() string { return p.label }
 
 // The constant that the rules differ in, and its file, seen from this module's folder.
 const (
-	laneFile = "../gateway/lane.go"
+	laneFile = "../gateway/mailbox.go"
 	laneRow  = "const smallRoom = "
 )
 
