@@ -60,10 +60,10 @@ func TestALargeRoomKeepsNoOtherWaitingAndItsOwnOrder(t *testing.T) {
 
 	// What happens to the room meanwhile happens in order: a leave, a message, a join, a message.
 	leaver.SendText(`{"type":"unsubscribe","room":"42"}`)
-	w.await("the leave is held", func() bool { return w.backlog("42") == 1 })
+	w.await("the leave is held", func() bool { return w.heldFor("42") == 1 })
 	w.publishText("42", "2")
 	late := w.dialV1(w.token("42"))
-	w.await("the join is held", func() bool { return w.backlog("42") == 3 })
+	w.await("the join is held", func() bool { return w.heldFor("42") == 3 })
 	w.publishText("42", "3")
 	release()
 
@@ -90,8 +90,8 @@ func TestALargeRoomThatFallsBehindGetsAGapAndItsNeighbourNone(t *testing.T) {
 		d.WantText(fmt.Sprintf(`{"type":"message","room":%q,"data":%d}`, other, n))
 	}
 	leaver.SendText(`{"type":"unsubscribe","room":"42"}`)
-	held := w.backlog("42")
-	w.await("the leave is held", func() bool { return w.backlog("42") > held })
+	held := w.heldFor("42")
+	w.await("the leave is held", func() bool { return w.heldFor("42") > held })
 	release()
 
 	for _, c := range []*wstest.Client{first, leaver} {
@@ -122,13 +122,13 @@ func TestTheGatewayEndsWhileALargeRoomIsSentTo(t *testing.T) {
 	release := w.holdSending("42")
 	w.await("messages are held", func() bool {
 		w.publishText("42", "1")
-		return w.backlog("42") > 0
+		return w.heldFor("42") > 0
 	})
 	release() // and the world ends at once
 }
 
-// backlog is how much is held for a room until it has been sent to.
-func (w *world) backlog(room string) (n int) {
+// heldFor is how much is held for a room until it has been sent to.
+func (w *world) heldFor(room string) (n int) {
 	done := make(chan struct{})
 	l := w.laneOf(room)
 	l.post(event{kind: eventCall, call: func() {
