@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 )
 
@@ -57,6 +58,41 @@ func TestAServerWithAPasswordCountsAsStarted(t *testing.T) {
 func TestTLSVerifies(t *testing.T) {
 	s := StartTLS(t)
 	if err := s.Client().Ping(t.Context()).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMutualTLSWantsACertificateOfTheClient(t *testing.T) {
+	s := StartMutualTLS(t)
+	if err := s.Client().Ping(t.Context()).Err(); err != nil {
+		t.Error(err)
+	}
+	if s.ClientCertFile == "" || s.ClientKeyFile == "" {
+		t.Error("it names no files with the client's certificate")
+	}
+	o := s.options()
+	o.TLSConfig = o.TLSConfig.Clone()
+	o.TLSConfig.Certificates = nil
+	c := redis.NewClient(o)
+	defer c.Close()
+	if err := c.Ping(t.Context()).Err(); err == nil {
+		t.Error("it answers a client without a certificate")
+	}
+}
+
+func TestAServerListensOnAUnixSocket(t *testing.T) {
+	s := StartUnix(t)
+	if want := "unix://" + s.Addr(); s.URL() != want {
+		t.Errorf("URL is %s, want %s", s.URL(), want)
+	}
+	s.Restart()
+	o, err := redis.ParseURL(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(o)
+	defer c.Close()
+	if err := c.Ping(t.Context()).Err(); err != nil {
 		t.Error(err)
 	}
 }

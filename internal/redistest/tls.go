@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -11,72 +12,123 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 )
 
-// The files that writeCertificates leaves in its directory.
-const (
-	caName   = "ca.pem"
-	certName = "cert.pem"
-	keyName  = "key.pem"
-)
+// StartTLS is Start with a server that speaks TLS only, under a certificate for 127.0.0.1 and
+// localhost that the authority in CAFile signed.
+func StartTLS(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := newServer(t, args...)
+	if _, err := s.secure("no"); err != nil {
+		t.Fatalf("making certificates for redis-server: %v", err)
+	}
+	start(s)
+	return s
+}
 
-// writeCertificates makes an authority and a certificate signed by it for 127.0.0.1 and localhost,
-// writes them to dir, and returns a pool with the authority.
-func writeCertificates(dir string) (*x509.CertPool, error) {
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// StartMutualTLS is StartTLS with a server that wants a certificate of its clients too, signed by the
+// same authority. ClientCertFile and ClientKeyFile have one, and Client shows it.
+func StartMutualTLS(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := newServer(t, args...)
+	ca, err := s.secure("yes")
+	if err != nil {
+		t.Fatalf("making certificates for redis-server: %v", err)
+	}
+	s.ClientCertFile, s.ClientKeyFile, err = ca.issue(s.dir, "client", x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		t.Fatalf("making a client's certificate: %v", err)
+	}
+	pair, err := tls.LoadX509KeyPair(s.ClientCertFile, s.ClientKeyFile)
+	if err != nil {
+		t.Fatalf("reading the client's certificate: %v", err)
+	}
+	s.tls.Certificates = []tls.Certificate{pair}
+	start(s)
+	return s
+}
+
+// secure makes an authority and a certificate for the server, which then speaks TLS only. Whether
+// clients must show a certificate is redis-server's tls-auth-clients, "yes" or "no".
+func (s *Server) secure(authClients string) (*authority, error) {
+	ca, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
+	s.CAFile = filepath.Join(s.dir, "ca.pem")
+	if err := writePEM(s.CAFile, "CERTIFICATE", ca.cert.Raw); err != nil {
+		return nil, err
+	}
+	certFile, keyFile, err := ca.issue(s.dir, "server", x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.cert)
+	s.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	s.args = append(s.args, "--tls-auth-clients", authClients, "--tls-ca-cert-file", s.CAFile,
+		"--tls-cert-file", certFile, "--tls-key-file", keyFile)
+	return ca, nil
+}
+
+// An authority signs the certificates of one server and of its clients.
+type authority struct {
+	cert   *x509.Certificate
+	key    *ecdsa.PrivateKey
+	serial int64 // of the last certificate
+}
+
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	ca := template(1, "redistest authority")
 	ca.IsCA, ca.BasicConstraintsValid = true, true
 	ca.KeyUsage = x509.KeyUsageCertSign
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
 	if err != nil {
 		return nil, err
 	}
+	cert, err := x509.ParseCertificate(der)
+	return &authority{cert: cert, key: key, serial: 1}, err
+}
 
+// issue writes a certificate for 127.0.0.1 and localhost, and its key, to files of dir that begin
+// with name.
+func (a *authority) issue(dir, name string, usage x509.ExtKeyUsage) (certFile, keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	cert := template(2, "redistest server")
+	a.serial++
+	cert := template(a.serial, "redistest "+name)
 	cert.KeyUsage = x509.KeyUsageDigitalSignature
-	cert.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	cert.ExtKeyUsage = []x509.ExtKeyUsage{usage}
 	cert.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	cert.DNSNames = []string{"localhost"}
-	certDER, err := x509.CreateCertificate(rand.Reader, cert, ca, key.Public(), caKey)
+	certDER, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), a.key)
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-
-	for _, f := range []struct {
-		name, kind string
-		der        []byte
-	}{
-		{caName, "CERTIFICATE", caDER},
-		{certName, "CERTIFICATE", certDER},
-		{keyName, "PRIVATE KEY", keyDER},
-	} {
-		block := pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: f.der})
-		if err := os.WriteFile(filepath.Join(dir, f.name), block, 0o600); err != nil {
-			return nil, err
-		}
+	certFile, keyFile = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+"-key.pem")
+	if err := writePEM(certFile, "CERTIFICATE", certDER); err != nil {
+		return "", "", err
 	}
-	parsed, err := x509.ParseCertificate(caDER)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return pool, nil
+	return certFile, keyFile, writePEM(keyFile, "PRIVATE KEY", keyDER)
 }
 
-// template is what both certificates have in common. An hour before and after allows for clocks.
+func writePEM(path, kind string, der []byte) error {
+	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+}
+
+// template is what all certificates have in common. An hour before and after allows for clocks.
 func template(serial int64, name string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
