@@ -215,6 +215,37 @@ func TestDrainSpreadsByesEvenlyAndTellsWhenToReconnect(t *testing.T) {
 	})
 }
 
+func TestConnectionsThatCameTogetherDoNotEndTogether(t *testing.T) {
+	const n, age = 120, 5 * time.Minute
+	inFakeTime(t, func(o *Options) { o.ConnectionAge = age }, func(t *testing.T, w *world, dial func(...string) *wstest.Client) {
+		start := time.Now()
+		type end struct{ at, after time.Duration }
+		ends := make(chan end, n)
+		for range n {
+			c := dial(v1, "Authorization: Bearer "+w.token("42"))
+			c.WantType("hello")
+			go func() { // ends with its connection
+				m := c.WantType("bye")
+				ends <- end{time.Since(start), time.Duration(m["after"].(float64)) * time.Millisecond}
+				c.WantClose(4203)
+			}()
+		}
+		const parts = 6 // of the time in which they may end, and of the window of after
+		var byAge, byAfter [parts]int
+		for range n {
+			e := <-ends
+			byAge[min(int((e.at-age*9/10)*parts/(age/5)), parts-1)]++
+			byAfter[e.after*parts/reconnectWindow]++
+		}
+		for i := range parts { // each has 20 on average: less than 2 is one run in ten million
+			if byAge[i] < 2 || byAfter[i] < 2 {
+				t.Errorf("ended, by sixths of the time in which they may: %v; told to come back, by sixths of %v: %v; want them spread", byAge, reconnectWindow, byAfter)
+				break
+			}
+		}
+	})
+}
+
 func near(t *testing.T, what string, got, want time.Duration) {
 	t.Helper()
 	if got < want || got > want+time.Second {
