@@ -96,7 +96,8 @@ func (c *Clients) source(i int) net.Addr {
 // upgrade makes nc a WebSocket connection on which cl is ready. The connection that it returns is nc,
 // or TLS over it; it is to be closed by the caller, also after an error.
 func (c *Clients) upgrade(ctx context.Context, cl *client, nc net.Conn) (net.Conn, error) {
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) }) // ends what waits
+	tcp := nc                                                                       // nc may become TLS over it
+	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) }) // ends what waits
 	defer stop()
 	if c.url.Scheme == "wss" {
 		config := c.o.TLS.Clone()
