@@ -39,7 +39,7 @@ tidy: ## fails if go.mod is not tidy
 	cd bench && $(GO) mod tidy -diff
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
-	@set -e; for pkg in auth gateway internal/load cmd/roomgate; do \
+	@set -e; for pkg in auth gateway internal/load internal/redisurl cmd/roomgate; do \
 		for f in $$(grep -ho 'func Fuzz[A-Za-z0-9]*' $$pkg/*_test.go | sed 's/func //'); do \
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-20s} -fuzzminimizetime 5x ./$$pkg; \
 		done; done

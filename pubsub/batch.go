@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -12,24 +13,41 @@ import (
 type Batch struct {
 	o      Options
 	client *redis.Client
+	place  place
 	due    redis.Pipeliner
 }
 
 // NewBatch connects to the Redis of o. Close it.
 func NewBatch(ctx context.Context, o Options) (*Batch, error) {
-	ro, err := o.redisOptions()
+	a, err := newAccess(o)
 	if err != nil {
 		return nil, err
 	}
-	ro.DB = 0 // messages come whatever the database, and without one no SELECT must be allowed
-	ro.PoolSize = 1
-	b := &Batch{o: o, client: redis.NewClient(ro)}
+	p := newPlace(a)
+	b := &Batch{o: o, place: p, client: newPool(a, p, 1, 0)}
 	b.due = b.client.Pipeline()
-	if err := b.client.Ping(ctx).Err(); err != nil && !isRefusal(err) { // PUBLISH may be all that is allowed
+	if err := reach(ctx, p, b.client); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("connecting to %s: %w", ro.Addr, err)
+		return nil, fmt.Errorf("connecting to %v: %w", a.url, err)
 	}
 	return b, nil
+}
+
+// reach connects c, of p's server of the moment, and passes over replicas.
+func reach(ctx context.Context, p place, c redis.UniversalClient) error {
+	var err error
+	for range p.choices() {
+		if err = c.Ping(ctx).Err(); !errors.Is(err, errReplica) {
+			break
+		}
+		if s, err := p.pick(ctx); err == nil {
+			p.failed(s)
+		}
+	}
+	if isRefusal(err) { // PUBLISH may be all that is allowed
+		return nil
+	}
+	return err
 }
 
 // Publish has payload sent to room by the next Flush. It does no I/O.
@@ -49,4 +67,7 @@ func (b *Batch) Flush() error {
 }
 
 // Close ends the connection.
-func (b *Batch) Close() { b.client.Close() }
+func (b *Batch) Close() {
+	b.client.Close()
+	b.place.close()
+}

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -57,12 +56,12 @@ type Receiver interface {
 // A Broker holds one connection to Redis for all subscriptions, and others to publish.
 type Broker struct {
 	o       Options
-	ro      *redis.Options
+	access  *access
+	place   place
 	log     *slog.Logger
 	canary  string // its own channel, whose name cannot be guessed
-	publish *redis.Client
-	probe   *redis.Client // publishes canaries, so that they wait behind nobody
-	keys    *redis.Client // looks keys up, in the database that the URL names; nobody else needs SELECT
+	publish redis.UniversalClient
+	keys    redis.UniversalClient // looks keys up, in the database that the URL names; nobody else needs SELECT
 	metrics metrics
 	epoch   time.Time // what canaries count from
 
@@ -73,8 +72,8 @@ type Broker struct {
 	started atomic.Bool // Run was called
 }
 
-// New makes a Broker of o, without connecting to anything: it reads Options.CAFile and does no
-// other I/O. Its error never holds a password.
+// New makes a Broker of o, without connecting to anything: it reads the files of certificates
+// that Options names and does no other I/O. Its error never holds a password.
 func New(o Options) (*Broker, error) {
 	if o.canaryTimeout() <= o.canaryInterval() {
 		return nil, fmt.Errorf("canary timeout %v must exceed the interval %v", o.canaryTimeout(), o.canaryInterval())
@@ -83,14 +82,15 @@ func New(o Options) (*Broker, error) {
 		return nil, fmt.Errorf("control channel %q must not begin with the channel prefix %q: who may publish to a room of that name would be obeyed",
 			o.ControlChannel, o.ChannelPrefix)
 	}
-	ro, err := o.redisOptions()
+	a, err := newAccess(o)
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{
 		o:      o,
-		ro:     ro,
-		log:    o.log().With(slog.String("addr", ro.Addr)),
+		access: a,
+		place:  newPlace(a),
+		log:    o.log().With(slog.Any("redis", a.url.String())),
 		canary: canaryPrefix + rand.Text(),
 		rooms:  newRooms(o.ChannelPrefix, o.leaveDelay()),
 		wake:   make(chan struct{}, 1),
@@ -98,34 +98,19 @@ func New(o Options) (*Broker, error) {
 		health: health{grace: o.canaryTimeout()},
 	}
 	b.health.blame(errors.New("not connected yet"))
-	b.publish = b.newClient(0, 0)
-	b.probe = b.newClient(1, 0)
-	b.keys = b.newClient(0, ro.DB)
+	b.publish = newPool(a, b.place, 0, 0)
+	b.keys = b.place.keyed(a.url.DB)
 	if b.metrics, err = newMetrics(b); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return b, nil
 }
 
-// newClient makes an ordinary client of database db with at most size connections; 0 means go-redis's default.
-func (b *Broker) newClient(size, db int) *redis.Client {
-	ro := *b.ro
-	ro.PoolSize, ro.DB = size, db
-	ro.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, b.ro, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		return secure(ctx, b.ro, conn)
-	}
-	return redis.NewClient(&ro)
-}
-
-// closeClients closes what newClient made.
+// closeClients closes what New made.
 func (b *Broker) closeClients() {
 	b.publish.Close()
-	b.probe.Close()
 	b.keys.Close()
+	b.place.close()
 }
 
 // Run keeps the Broker connected and calls r, until ctx ends; then it ends all that it started, and
@@ -141,15 +126,13 @@ func (b *Broker) Run(ctx context.Context, r Receiver) error {
 	var wait backoff
 	report := report{log: b.log}
 	for {
-		l := newLink(b, r)
-		end := l.run(ctx)
+		end, lived := b.connect(ctx, r)
 		b.rooms.lose()
 		if ctx.Err() != nil {
 			return nil
 		}
 		b.metrics.reconnects[end.reason].Inc()
 		b.health.blame(end)
-		lived := l.lived()
 		if lived > maxBackoff {
 			wait.reset()
 		}
@@ -161,6 +144,18 @@ func (b *Broker) Run(ctx context.Context, r Receiver) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// connect finds Redis, and is the life of one link there. lived is for how long it was proven to deliver.
+func (b *Broker) connect(ctx context.Context, r Receiver) (end ending, lived time.Duration) {
+	s, err := b.place.pick(ctx)
+	if err != nil {
+		return endingOf(reasonDial, fmt.Errorf("finding Redis: %w", err)), 0
+	}
+	l := newLink(b, r, s)
+	end = l.run(ctx)
+	b.place.failed(s)
+	return end, l.lived()
 }
 
 // Subscribe counts one more holder of room, and returns nil once Redis has confirmed the

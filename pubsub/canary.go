@@ -2,13 +2,10 @@ package pubsub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // A canary is a message that the Broker publishes to its own channel as any backend would, and
@@ -47,8 +44,8 @@ func (l *link) sendCanary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.b.o.canaryInterval())
 	defer cancel()
 	sent := strconv.FormatInt(int64(time.Since(l.b.epoch)), 10)
-	err := l.b.probe.Publish(ctx, l.b.canary, sent).Err()
-	if _, said := errors.AsType[redis.Error](err); said {
+	err := l.b.place.publishCanary(ctx, l.server, l.b.canary, sent)
+	if isReply(err) {
 		// Redis answers, so another connection would fare no better, and cost every room a gap.
 		l.silence.Reset(l.b.o.canaryTimeout())
 	}

@@ -105,7 +105,7 @@ func TestAControlChannelThatTheACLForbidsIsNamed(t *testing.T) {
 	o := asGate(s)
 	o.ControlChannel = control
 	const want = "subscribing to the control channel " + control + ": NOPERM"
-	if err := Probe(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := Probe(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Probe = %v, want %s", err, want)
 	}
 	var text logged
@@ -123,7 +123,7 @@ func TestAControlChannelThatTheACLForbidsIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a control message", func() bool { return len(r.controls()) == 1 })
-	if err := Probe(t.Context(), o); err != nil {
+	if _, err := Probe(t.Context(), o); err != nil {
 		t.Errorf("Probe = %v, want nil", err)
 	}
 

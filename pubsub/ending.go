@@ -16,11 +16,19 @@ const (
 	reasonDial     reason = "dial"     // no connection, or no handshake
 	reasonClosed   reason = "closed"   // Redis, or what is between, closed or broke the connection
 	reasonCanary   reason = "canary"   // it was open, but nothing came back
-	reasonRefused  reason = "refused"  // Redis answered with an error: password, ACL, too many clients
+	reasonAuth     reason = "auth"     // Redis does not know the user or the password, or there is none to send
+	reasonReplica  reason = "replica"  // the server that was connected to is a replica
+	reasonDemoted  reason = "demoted"  // another server became the master, or this one left its Cluster
+	reasonRefused  reason = "refused"  // Redis answered with another error: ACL, too many clients
 	reasonProtocol reason = "protocol" // Redis said something that nobody asked
 )
 
-var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonRefused, reasonProtocol}
+var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonAuth, reasonReplica, reasonDemoted, reasonRefused, reasonProtocol}
+
+// elsewhere reports whether the right server is, or may be, another than the link's.
+func (r reason) elsewhere() bool {
+	return r == reasonCanary || r == reasonReplica || r == reasonDemoted
+}
 
 // An ending is a link's, whoever began it.
 type ending struct {
@@ -32,7 +40,12 @@ var endSilent = ending{reasonCanary, errUnproven}
 
 // endingOf is an ending for err: an error reply of Redis says more than where it was met.
 func endingOf(r reason, err error) ending {
-	if _, said := errors.AsType[redis.Error](err); said {
+	switch {
+	case errors.Is(err, errReplica):
+		r = reasonReplica
+	case errors.Is(err, errPassword) || redis.IsAuthError(err):
+		r = reasonAuth
+	case errors.Is(err, errIsSentinel) || isReply(err):
 		r = reasonRefused
 	}
 	return ending{r, err}

@@ -37,8 +37,8 @@ func (b *Broker) TryExists(ctx context.Context, prefix string) error {
 		return err
 	}
 	rule := "+exists ~" + prefix + "*"
-	if b.ro.DB != 0 {
+	if b.access.url.DB != 0 {
 		rule += " +select" // which go-redis sends for any other database
 	}
-	return fmt.Errorf("%w: allow it by ACL SETUSER %s %s", err, cmp.Or(b.ro.Username, "default"), rule)
+	return fmt.Errorf("%w: allow it by ACL SETUSER %s %s", err, cmp.Or(b.access.user(), "default"), rule)
 }

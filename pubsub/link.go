@@ -23,6 +23,7 @@ type link struct {
 	b      *Broker
 	r      Receiver
 	log    *slog.Logger
+	server server
 	client *redis.Client // of this link alone
 	conn   oneConn       // what client dials
 	ps     *redis.PubSub // Receive is the reader's; Subscribe and Unsubscribe are agree's
@@ -37,15 +38,16 @@ type link struct {
 	gaps         int           // told on this link; the reader's
 }
 
-func newLink(b *Broker, r Receiver) *link {
+func newLink(b *Broker, r Receiver, s server) *link {
 	l := &link{
-		b: b, r: r, log: b.log, began: time.Now(),
+		b: b, r: r, log: b.log.With(slog.Any("addr", s)), server: s, began: time.Now(),
 		resubscribed: make(chan struct{}), live: make(chan struct{}),
 	}
-	ro := *b.ro
-	ro.PoolSize, ro.DB = 1, 0
-	ro.Dialer = l.conn.dialer(b.ro)
-	l.client = redis.NewClient(&ro)
+	ro := b.access.options()
+	ro.Addr, ro.PoolSize = s.addr, 1
+	ro.OnConnect = func(ctx context.Context, c *redis.Conn) error { return checkRole(ctx, c) }
+	ro.Dialer = l.conn.dialer(b.access, s)
+	l.client = redis.NewClient(ro)
 	return l
 }
 
@@ -56,6 +58,9 @@ func (l *link) run(parent context.Context) ending {
 	end := func(e ending) {
 		cancel(e)
 		l.conn.close()
+		if e.reason.elsewhere() { // those who publish are connected to the same wrong server
+			l.b.access.conns.closeAll()
+		}
 	}
 	defer cancel(nil) // a link that never came about ends here
 	defer l.client.Close()
@@ -71,12 +76,22 @@ func (l *link) run(parent context.Context) ending {
 	defer l.silence.Stop()
 
 	var wg sync.WaitGroup
-	wg.Go(func() { end(l.read(ctx)) }) // all three end with ctx, or the connection
+	wg.Go(func() { end(l.read(ctx)) }) // all four end with ctx, or the connection
 	wg.Go(func() { end(l.agree(ctx, first)) })
 	wg.Go(func() { l.sendCanaries(ctx) })
+	wg.Go(func() {
+		if e, over := l.b.place.watch(ctx, l.watched()); over {
+			end(e)
+		}
+	})
 	wg.Wait()
 	e, _ := errors.AsType[ending](context.Cause(ctx))
 	return e
+}
+
+// watched is what the place has to know of the link.
+func (l *link) watched() watched {
+	return watched{server: l.server, remote: l.conn.remote(), blame: l.b.health.blame, log: l.log}
 }
 
 // lived is for how long the link was proven to deliver.
@@ -141,8 +156,8 @@ type oneConn struct {
 
 var errLinkOver = errors.New("pubsub: this link is over")
 
-func (c *oneConn) dialer(ro *redis.Options) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+func (c *oneConn) dialer(a *access, s server) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c.mu.Lock()
 		over := c.dialed || c.closed
 		c.dialed = true
@@ -150,7 +165,7 @@ func (c *oneConn) dialer(ro *redis.Options) func(ctx context.Context, network, a
 		if over {
 			return nil, errLinkOver
 		}
-		tcp, err := dial(ctx, ro, network, addr)
+		tcp, err := a.connect(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +177,7 @@ func (c *oneConn) dialer(ro *redis.Options) func(ctx context.Context, network, a
 			tcp.Close()
 			return nil, errLinkOver
 		}
-		return secure(ctx, ro, nowait.Reader(tcp))
+		return a.secure(ctx, s, nowait.Reader(tcp))
 	}
 }
 
@@ -175,4 +190,14 @@ func (c *oneConn) close() {
 	if tcp != nil {
 		tcp.Close()
 	}
+}
+
+// remote is where the connection leads; nil if there is none.
+func (c *oneConn) remote() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tcp == nil {
+		return nil
+	}
+	return c.tcp.RemoteAddr()
 }

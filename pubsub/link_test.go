@@ -108,18 +108,33 @@ func TestWhatIsPublishedAfterAGapArrives(t *testing.T) {
 	})
 }
 
+// connections is how many Redis has accepted.
+func connections(t *testing.T, c *redis.Client) int {
+	t.Helper()
+	info, err := c.Info(t.Context(), "stats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`total_connections_received:(\d+)`).FindStringSubmatch(info)
+	if m == nil {
+		t.Fatalf("INFO stats does not say how many connections there were: %s", info)
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
 func TestAReconnectIsOneConnectionAndBatchesOnly(t *testing.T) {
 	s := redistest.Start(t)
 	o := fast(s)
 	reg := secrecy.Registry(t)
 	o.Metrics = reg
-	o.CanaryTimeout = time.Minute // neither canary nor patience is to interfere
+	o.CanaryInterval, o.CanaryTimeout = 30*time.Second, time.Minute // neither canary, watch nor patience is to interfere
 	b, r := run(t, o)
 	const n = 5000
 	want := hold(t, b, n)
 	ready(t, b)
 	c := s.Client()
-	subscribes, hellos := calls(t, c, "subscribe"), calls(t, c, "hello")
+	subscribes, connected := calls(t, c, "subscribe"), connections(t, c)
 	if err := c.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +143,7 @@ func TestAReconnectIsOneConnectionAndBatchesOnly(t *testing.T) {
 	if got, want := calls(t, c, "subscribe")-subscribes, 1+(n+maxBatch-1)/maxBatch; got != want {
 		t.Errorf("%d SUBSCRIBE for %d rooms, want %d", got, n, want)
 	}
-	if got := calls(t, c, "hello") - hellos; got != 1 {
+	if got := connections(t, c) - connected; got != 1 {
 		t.Errorf("%d new connections, want 1", got)
 	}
 	if got := count(t, reg, "roomgate_redis_reconnects_total", "closed"); got != 1 {
@@ -146,7 +161,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c oneConn
-	dial := c.dialer(b.ro)
+	dial := c.dialer(b.access, server{addr: s.Addr()})
 	conn, err := dial(t.Context(), "tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +175,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 	}
 	var closedBefore oneConn
 	closedBefore.close()
-	if _, err := closedBefore.dialer(b.ro)(t.Context(), "tcp", s.Addr()); !errors.Is(err, errLinkOver) {
+	if _, err := closedBefore.dialer(b.access, server{addr: s.Addr()})(t.Context(), "tcp", s.Addr()); !errors.Is(err, errLinkOver) {
 		t.Errorf("a dial after close returned %v, want %v", err, errLinkOver)
 	}
 }

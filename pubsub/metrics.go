@@ -63,7 +63,14 @@ func newMetrics(b *Broker) (metrics, error) {
 		Name: "roomgate_redis_rooms",
 		Help: "Rooms subscribed, or about to be.",
 	}, func() float64 { return float64(b.Rooms()) })
-	for _, c := range []prometheus.Collector{m.messages, m.gaps, m.roundTrip, m.subscribe, reconnects, up, rooms} {
+	all := []prometheus.Collector{m.messages, m.gaps, m.roundTrip, m.subscribe, reconnects, up, rooms}
+	if p, ok := b.place.(*sentinels); ok {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "roomgate_redis_sentinels",
+			Help: "Sentinels of redis.url that answered when they were asked last.",
+		}, func() float64 { return float64(p.well()) }))
+	}
+	for _, c := range all {
 		if err := b.o.Metrics.Register(c); err != nil {
 			return m, err
 		}

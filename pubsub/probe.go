@@ -9,24 +9,41 @@ import (
 
 // Probe does once, with the Redis of o, what a Broker does: it connects and authenticates, hears a
 // canary, subscribes to the control channel if there is one, and joins and publishes to a room that
-// nobody else knows. It takes o's CanaryTimeout at most. Its error is the first thing that did not
-// work, and never holds a password.
-func Probe(ctx context.Context, o Options) error {
+// nobody else knows. It takes o's CanaryTimeout at most, for each address that has to be tried. found says in a
+// phrase which server or servers it found. Its error is the first thing that did not work, and never holds a password.
+func Probe(ctx context.Context, o Options) (found string, err error) {
 	o.Log, o.Metrics = nil, nil
 	b, err := New(o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer b.closeClients()
-	ctx, stop := context.WithTimeout(ctx, o.canaryTimeout())
+	for range b.place.choices() {
+		if err = b.probe(ctx); err == nil {
+			return b.place.found(ctx), nil
+		}
+		if s, err := b.place.pick(ctx); err == nil {
+			b.place.failed(s)
+		}
+	}
+	return "", err
+}
+
+// probe is Probe at one server.
+func (b *Broker) probe(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, b.o.canaryTimeout())
 	defer stop()
-	if err := b.probe.Publish(ctx, b.canary, "").Err(); err != nil {
+	s, err := b.place.pick(ctx)
+	if err != nil {
+		return fmt.Errorf("finding Redis: %w", err)
+	}
+	if err := b.place.publishCanary(ctx, s, b.canary, ""); err != nil {
 		return fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 	}
 
 	ctx, end := context.WithCancelCause(ctx)
 	heard := make(probed, 1)
-	l := newLink(b, heard)
+	l := newLink(b, heard, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { end(l.run(ctx)) })
 	defer wg.Wait()
@@ -79,6 +96,9 @@ func Publish(ctx context.Context, o Options, room string, payload []byte) (recei
 		return 0, err
 	}
 	defer b.closeClients()
+	if err := reach(ctx, b.place, b.publish); err != nil {
+		return 0, fmt.Errorf("connecting: %w", err)
+	}
 	if receivers, err = b.publish.Publish(ctx, o.ChannelPrefix+room, payload).Result(); err != nil {
 		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
 	}

@@ -175,7 +175,8 @@ func (p *program) checkRedis(cmd *cobra.Command, r *report) {
 		return // checkSettings has told it
 	}
 	began := time.Now()
-	if err := pubsub.Probe(cmd.Context(), pubsubOptions(c)); err != nil {
+	found, err := pubsub.Probe(cmd.Context(), pubsubOptions(c))
+	if err != nil {
 		r.fail("redis", fmt.Errorf("%v: %w", c.Redis.URL, err))
 		return
 	}
@@ -187,5 +188,5 @@ func (p *program) checkRedis(cmd *cobra.Command, r *report) {
 			return
 		}
 	}
-	r.ok("redis", "%v delivers what is published there; tried in %v", c.Redis.URL, time.Since(began).Round(time.Millisecond))
+	r.ok("redis", "%v delivers what is published there (%s); tried in %v", c.Redis.URL, found, time.Since(began).Round(time.Millisecond))
 }

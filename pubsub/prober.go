@@ -1,0 +1,54 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// renewAfter is how many canaries go over one connection. A connection that stays proves that the link hears whoever
+// published over it; only a new one proves that it hears those who connect now, when a name or a virtual address has
+// moved to another server and the old one lives on.
+const renewAfter = 5
+
+// A prober publishes canaries, over a connection of its own, so that they wait behind nobody. It is for the one
+// goroutine that sends canaries, and then for close.
+type prober struct {
+	interval time.Duration // a connection lives for renewAfter of these
+	make     func() *redis.Client
+
+	client *redis.Client // nil before the first canary
+	since  time.Time     // when client was made
+}
+
+// publish sends a canary. If no new connection can be had, it goes over the old one, and err says so: what is connected
+// already may go on working, as after a change of password. That is no answer of Redis to this canary, whose silence
+// counts as any other does, so the error does not wrap one.
+func (p *prober) publish(ctx context.Context, channel, payload string) error {
+	if p.client == nil {
+		p.client, p.since = p.make(), time.Now()
+	}
+	if time.Since(p.since) < renewAfter*p.interval {
+		return p.client.Publish(ctx, channel, payload).Err()
+	}
+	next := p.make()
+	err := within(ctx, p.interval/2, func(ctx context.Context) error { return next.Publish(ctx, channel, payload).Err() })
+	if err == nil {
+		p.client.Close()
+		p.client, p.since = next, time.Now()
+		return nil
+	}
+	next.Close()
+	if old := p.client.Publish(ctx, channel, payload).Err(); old != nil {
+		return old
+	}
+	return errors.New("over a new connection: " + err.Error())
+}
+
+func (p *prober) close() {
+	if p.client != nil {
+		p.client.Close()
+	}
+}
