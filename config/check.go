@@ -3,9 +3,10 @@ package config
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/roomgate/roomgate/internal/redisurl"
 )
 
 // check notes what is wrong with values that could be read: what the table cannot say, and what does not go together.
@@ -60,21 +61,45 @@ func (l *loader) checkClaim(key, claim string) {
 }
 
 func (l *loader) checkRedis(c *Config) {
-	switch u, ok := c.Redis.URL.parse(); {
-	case !ok:
-		l.fail("redis.url", "is not such as redis://user:password@host:6379/0; what is special in user and password must be percent-encoded")
-	case u.Scheme != "redis" && u.Scheme != "rediss":
-		l.fail("redis.url", "its scheme is %q, and must be redis, or rediss for TLS", u.Scheme)
-	case u.Scheme == "redis" && c.Redis.CAFile != "":
-		l.fail("redis.ca_file", "is for TLS only: write rediss:// in redis.url, or leave this out")
-	case !isDatabase(u.Path):
-		l.fail("redis.url", "the path after its host must be the number of a database, such as /0")
+	if u, err := redisurl.Parse(string(c.Redis.URL)); err != nil {
+		l.fail("redis.url", "%w", err)
+	} else {
+		l.checkRedisTLS(c, u)
+		l.checkSentinel(c, u)
 	}
 	if p := c.Redis.ChannelPrefix; !isName(p) {
 		l.fail("redis.channel_prefix", "%q is not at most "+nameNoun, p)
 	}
 	if c.Redis.CanaryTimeout <= c.Redis.CanaryInterval {
 		l.fail("redis.canary_timeout", "%v is not more than redis.canary_interval, %v", c.Redis.CanaryTimeout, c.Redis.CanaryInterval)
+	}
+}
+
+func (l *loader) checkRedisTLS(c *Config, u redisurl.URL) {
+	r := c.Redis
+	for _, file := range [][2]string{{"redis.ca_file", r.CAFile}, {"redis.cert_file", r.CertFile}, {"redis.key_file", r.KeyFile}} {
+		if key, path := file[0], file[1]; path != "" && !u.TLS {
+			l.fail(key, "is for TLS only: begin redis.url with rediss, or leave this out")
+		}
+	}
+	if (r.CertFile == "") != (r.KeyFile == "") {
+		l.fail("redis.cert_file", "and redis.key_file go together: set both, or neither")
+	}
+}
+
+func (l *loader) checkSentinel(c *Config, u redisurl.URL) {
+	if u.Mode == redisurl.Sentinel {
+		return
+	}
+	r := c.Redis
+	for _, given := range [][2]string{
+		{"redis.sentinel_username", r.SentinelUsername},
+		{"redis.sentinel_password", string(r.SentinelPassword)},
+		{"redis.sentinel_password_file", r.SentinelPasswordFile},
+	} {
+		if key, value := given[0], given[1]; value != "" {
+			l.fail(key, "is not read: redis.url does not begin with redis+sentinel:// or rediss+sentinel://")
+		}
 	}
 }
 
@@ -96,13 +121,6 @@ const nameNoun = "64 bytes of printable ASCII without spaces"
 // isName reports whether s may be, or begin, the name of a channel or a key.
 func isName(s string) bool {
 	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
-}
-
-// isDatabase reports whether the path of a Redis URL is the number of a database, or nothing.
-func isDatabase(path string) bool {
-	db := strings.Trim(path, "/")
-	_, err := strconv.ParseUint(db, 10, 16)
-	return db == "" || err == nil
 }
 
 func (l *loader) checkLimits(c *Config) {

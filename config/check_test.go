@@ -168,15 +168,24 @@ func TestRoomTemplatesAreChecked(t *testing.T) {
 }
 
 func TestRedisIsChecked(t *testing.T) {
-	mustLoad(t, "", "REDIS_URL=rediss://:p%40ss@host/15?dial_timeout=1s", "--redis.ca_file=/ca.pem")
+	mustLoad(t, "", "REDIS_URL=rediss://:p%40ss@host,other:1/15", "--redis.ca_file=/ca.pem", "--redis.cert_file=/c.pem", "--redis.key_file=/k.pem")
+	mustLoad(t, "", "REDIS_URL=redis+sentinel://a,b,c/mymaster", "--redis.sentinel_username=u", "--redis.sentinel_password=p")
+	mustLoad(t, "", "REDIS_URL=redis+cluster://a,b,c")
+	mustLoad(t, "", "REDIS_URL=unix://:p@/run/redis.sock?db=1")
 	mustLoad(t, `redis: {channel_prefix: ""}`)
 	checkRefusals(t, []refusal{
-		{"", "REDIS_URL=http://host", `its scheme is "http"`},
-		{"", "REDIS_URL=host:6379", "is not such as redis://"},
-		{"", "REDIS_URL=redis:///0", "is not such as redis://"},
-		{"", "REDIS_URL=redis://:a/b@host", "percent-encoded"},
+		{"", "REDIS_URL=http://host", "must begin with redis://"},
+		{"", "REDIS_URL=host:6379", "must begin with redis://"},
+		{"", "REDIS_URL=redis:///0", "must name a host"},
+		{"", "REDIS_URL=redis://:a/b@host", "special in user and password as %XX"},
 		{"", "REDIS_URL=redis://host/x", "must be the number of a database"},
+		{"", "REDIS_URL=redis://host?dial_timeout=1s", "must have no options"},
+		{"", "REDIS_URL=redis+sentinel://host", "must name the master"},
+		{"", "REDIS_URL=redis+cluster://host/1", "the database 0 only"},
 		{"", "--redis.ca_file=/ca.pem", "is for TLS only"},
+		{"redis: {url: 'rediss://host'}", "--redis.key_file=/k.pem", "redis.key_file go together"},
+		{"", "--redis.sentinel_username=u", "is not read"},
+		{"", "--redis.sentinel_password=p", "is not read"},
 		{"redis: {channel_prefix: 'a b'}", "", "without spaces"},
 		{"redis: {channel_prefix: é}", "", "printable ASCII"},
 		{"redis: {channel_prefix: " + strings.Repeat("a", 65) + "}", "", "at most 64 bytes"},

@@ -77,10 +77,18 @@ type Config struct {
 	} `mapstructure:"rooms"`
 
 	Redis struct {
-		URL            URL           `mapstructure:"url"`
-		Username       string        `mapstructure:"username"` // empty: the one in URL
-		Password       Secret        `mapstructure:"password"` // empty: the one in URL
-		CAFile         string        `mapstructure:"ca_file"`  // empty: the system's authorities only
+		URL          URL    `mapstructure:"url"`
+		Username     string `mapstructure:"username"` // empty: the one in URL
+		Password     Secret `mapstructure:"password"` // empty: the one in PasswordFile, or in URL
+		PasswordFile string `mapstructure:"password_file"`
+
+		SentinelUsername     string `mapstructure:"sentinel_username"`      // set only if URL is of Sentinels
+		SentinelPassword     Secret `mapstructure:"sentinel_password"`      // likewise; empty: the one in SentinelPasswordFile, or none
+		SentinelPasswordFile string `mapstructure:"sentinel_password_file"` // likewise
+
+		CAFile         string        `mapstructure:"ca_file"`   // empty: the system's authorities only
+		CertFile       string        `mapstructure:"cert_file"` // empty: no certificate
+		KeyFile        string        `mapstructure:"key_file"`  // set if and only if CertFile is
 		ChannelPrefix  string        `mapstructure:"channel_prefix"`
 		LeaveDelay     time.Duration `mapstructure:"leave_delay"`
 		CanaryInterval time.Duration `mapstructure:"canary_interval"`

@@ -89,7 +89,7 @@ func (l *loader) fill(dst any, at string, rows []setting, find lookup) error {
 	// Every value enters viper in the Go type of its field, so that its lax conversions have nothing to do.
 	v := viper.New()
 	for _, s := range rows {
-		if s.twinOf != "" {
+		if !s.held() {
 			continue
 		}
 		name := strings.TrimPrefix(s.key, at)
@@ -190,10 +190,13 @@ func (l *loader) withTwin(s setting, find lookup, raw any, ok bool) (any, bool) 
 	content, err := readSecret(twin, path)
 	if err != nil {
 		l.fail(twin.key, "%w", err)
-		l.bad[s.key] = true
+		l.bad[s.key], l.bad[twin.key] = true, true
 		return nil, false
 	}
 	l.from[s.key] = fmt.Sprintf("file %v, named by %s", path, l.from[twin.key])
+	if s.reread { // whoever uses it reads the file again: this was to see that it can be
+		return nil, false
+	}
 	return content, true
 }
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"strings"
+
+	"github.com/roomgate/roomgate/internal/redisurl"
 )
 
 const redacted = "[redacted]"
@@ -31,7 +31,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText is s.String(), for encoding/json, which slog uses for a struct that holds secrets.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// URL is an address that may hold a user name and a password. Printed in any way, it keeps scheme, host and path;
+// URL is the address of a Redis, which may hold a user name and a password. Printed in any way, it shows the rest;
 // string(u) is the whole.
 type URL string
 
@@ -40,11 +40,11 @@ func (u URL) String() string {
 	if u == "" {
 		return ""
 	}
-	parsed, ok := u.parse()
-	if !ok {
+	parsed, err := redisurl.Parse(string(u))
+	if err != nil {
 		return redacted
 	}
-	return (&url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}).String()
+	return parsed.String()
 }
 
 // Format writes u.String(), whatever the verb.
@@ -55,13 +55,3 @@ func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
 // MarshalText is u.String(), for encoding/json.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
-
-// parse reports false if u has no host, or if a password that was not percent-encoded may have spilled out of its place:
-// the host of redis://user:12#34@host is "user:12". net/url's error is dropped, since it quotes the URL.
-func (u URL) parse() (*url.URL, bool) {
-	parsed, err := url.Parse(string(u))
-	if err != nil || parsed.Hostname() == "" || strings.Contains(parsed.Path+parsed.RawQuery+parsed.Fragment, "@") {
-		return nil, false
-	}
-	return parsed, true
-}

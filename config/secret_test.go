@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -46,15 +47,17 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 
 func TestURLPrintsNothingThatMayBeAPassword(t *testing.T) {
 	for url, want := range map[URL]string{
-		"redis://user:pass@host:6379/0?password=pass": "redis://host:6379/0",
-		"redis://host":           "redis://host",
-		"redis://user:pa#ss@h":   redacted,
-		"redis://user:12#ss@h":   redacted,
-		"redis://user:12/pass@h": redacted,
-		"redis://user:12?pass@h": redacted,
-		"redis://:pa%ss@h":       redacted,
-		"pass":                   redacted,
-		"":                       "",
+		"redis://user:pass@host:6379/3":               "redis://host:6379/3",
+		"redis://user:pass@host:6379/0?password=pass": redacted,
+		"redis://host": "redis://host:6379",
+		"redis+sentinel://user:pass@a,b/mymaster": "redis+sentinel://a:26379,b:26379/mymaster",
+		"redis://user:pa#ss@h":                    redacted,
+		"redis://user:12#ss@h":                    redacted,
+		"redis://user:12/pass@h":                  redacted,
+		"redis://user:12?pass@h":                  redacted,
+		"redis://:pa%ss@h":                        redacted,
+		"pass":                                    redacted,
+		"":                                        "",
 	} {
 		if got := fmt.Sprint(url); got != want {
 			t.Errorf("%s prints as %q, want %q", string(url), got, want)
@@ -90,8 +93,27 @@ func TestEachSecretHasATwin(t *testing.T) {
 	url := write(t, "url", "redis://redis.example\n")
 	password := write(t, "password", "p w\n")
 	c := mustLoad(t, "redis: {password_file: "+password+"}", "ROOMGATE_REDIS_URL_FILE="+url)
-	if string(c.Redis.URL) != "redis://redis.example" || string(c.Redis.Password) != "p w" {
-		t.Errorf("got url %q and password %q", string(c.Redis.URL), string(c.Redis.Password))
+	if string(c.Redis.URL) != "redis://redis.example" {
+		t.Errorf("got url %q", string(c.Redis.URL))
+	}
+	if c.Redis.PasswordFile != password || c.Redis.Password != "" { // the file is read for each connection
+		t.Errorf("got password %q and its file %q, want only the file", string(c.Redis.Password), c.Redis.PasswordFile)
+	}
+}
+
+func TestAnotherPasswordInItsFileIsNoOtherSetting(t *testing.T) {
+	password := write(t, "password", "first")
+	yaml := "redis: {password_file: " + password + "}"
+	before := mustLoad(t, yaml)
+	if err := os.WriteFile(password, []byte("second"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, changed, stuck := before.Take(mustLoad(t, yaml)); len(changed)+len(stuck) > 0 {
+		t.Errorf("changed %q, needing a restart %q; want neither", changed, stuck)
+	}
+	_, changed, stuck := before.Take(mustLoad(t, "redis: {password_file: "+write(t, "other", "third")+"}"))
+	if want := []string{"redis.password_file"}; len(changed) > 0 || !reflect.DeepEqual(stuck, want) {
+		t.Errorf("changed %q, needing a restart %q; want %q to need one", changed, stuck, want)
 	}
 }
 

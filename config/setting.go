@@ -31,6 +31,7 @@ type setting struct {
 	convert func(string) (string, error) // from what the alias holds; nil: as it is
 
 	twinOf string // of a <key>_file: the secret that the file holds
+	reread bool   // of a secret: its file is read at each use, so that Config holds its path; of the twin: it is that path
 
 	perIssuer bool // each entry of auth.issuers has it; of a single issuer, it is in the section itself
 	restart   bool // a running process cannot take over another value: see Config.Take
@@ -49,10 +50,14 @@ func (s setting) env() string {
 
 // twin is the setting that names the file which holds s.
 func (s setting) twin() setting {
-	return setting{
-		key: s.key + "_file", kind: plain, twinOf: s.key,
+	twin := setting{
+		key: s.key + "_file", kind: plain, twinOf: s.key, reread: s.reread, restart: s.reread && s.restart,
 		help: "path of a file that holds " + s.key,
 	}
+	if s.reread {
+		twin.help += ", read anew for each connection"
+	}
+	return twin
 }
 
 // settings is the table, and after each secret its twin.
@@ -68,6 +73,9 @@ func withTwins(rows []setting) []setting {
 	}
 	return all
 }
+
+// held reports whether Config has a field for s.
+func (s setting) held() bool { return s.twinOf == "" || s.reread }
 
 // initial is the default, in the kind's Go type.
 func (s setting) initial() any {

@@ -10,7 +10,10 @@ import (
 // Neither c nor next is changed.
 func (c *Config) Take(next *Config) (taken *Config, changed, stuck []string) {
 	taken = new(*next)
-	for _, s := range table {
+	for _, s := range settings {
+		if !s.held() {
+			continue
+		}
 		if s.key == "auth.issuers" && c.isShort() && next.isShort() {
 			continue // made of the settings of the short form, which have names of their own
 		}

@@ -141,7 +141,15 @@ func pubsubOptions(c *config.Config) pubsub.Options {
 		URL:            string(c.Redis.URL),
 		Username:       c.Redis.Username,
 		Password:       string(c.Redis.Password),
+		PasswordFile:   c.Redis.PasswordFile,
+
+		SentinelUsername:     c.Redis.SentinelUsername,
+		SentinelPassword:     string(c.Redis.SentinelPassword),
+		SentinelPasswordFile: c.Redis.SentinelPasswordFile,
+
 		CAFile:         c.Redis.CAFile,
+		CertFile:       c.Redis.CertFile,
+		KeyFile:        c.Redis.KeyFile,
 		ChannelPrefix:  c.Redis.ChannelPrefix,
 		LeaveDelay:     cmp.Or(c.Redis.LeaveDelay, time.Nanosecond), // 0 would be the default of pubsub
 		CanaryInterval: c.Redis.CanaryInterval,
