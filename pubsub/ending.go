@@ -25,6 +25,18 @@ const (
 
 var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonAuth, reasonReplica, reasonDemoted, reasonRefused, reasonProtocol}
 
+// advice is what an operator may do about each reason, beside what the error says.
+var advice = map[reason]string{
+	reasonDial:     "is Redis running, and does redis.url lead to it?",
+	reasonClosed:   "if Redis's own log says \"overcoming of output buffer limits\", raise its client-output-buffer-limit pubsub",
+	reasonCanary:   "Redis is stopped or overloaded, or what is between drops what is sent",
+	reasonAuth:     "redis.username and redis.password must be those that Redis has; a new password may be written to redis.password_file",
+	reasonReplica:  "write the master's address in redis.url, or those of its Sentinels",
+	reasonDemoted:  "none: the next connection goes to the new master",
+	reasonRefused:  "docs/security.md lists what the user needs in Redis's ACL",
+	reasonProtocol: "is there a proxy in between that does not keep connections apart?",
+}
+
 // elsewhere reports whether the right server is, or may be, another than the link's.
 func (r reason) elsewhere() bool {
 	return r == reasonCanary || r == reasonReplica || r == reasonDemoted
@@ -88,7 +100,7 @@ func (r *report) down(e ending, lived, pause time.Duration) {
 		}
 		text = "redis unavailable"
 	}
-	r.log.Warn(text, slog.String("reason", string(e.reason)), slog.Any("error", e.err),
+	r.log.Warn(text, slog.String("reason", string(e.reason)), slog.Any("error", e.err), slog.String("advice", advice[e.reason]),
 		slog.Duration("lived", lived), slog.Duration("retry", pause), slog.Int("unmentioned", r.skipped))
 	r.last, r.skipped = time.Now(), 0
 }
