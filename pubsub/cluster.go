@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -25,7 +24,8 @@ type cluster struct {
 	chosen  string                   // for links and publishers; empty: not yet
 	avoid   string                   // what failed last
 	clients map[string]*redis.Client // of each of masters that a canary went through, or that was asked
-	turn    int                      // whose turn it is among the others
+	canary  int                      // through which of the others the last canary went
+	asked   int                      // which of the others was asked last for its view
 	closed  bool
 }
 
@@ -84,7 +84,7 @@ func (p *cluster) slotsOf(ctx context.Context, addr string) (slots []redis.Clust
 			}
 		}
 	}
-	if len(slots) == 0 {
+	if len(mastersOf(slots)) == 0 {
 		return nil, errors.New("it knows of no slot: it is not part of a Cluster yet")
 	}
 	return slots, nil
@@ -164,121 +164,20 @@ func (p *cluster) failed(s server) {
 
 func (p *cluster) choices() int { return 2 }
 
-// others are the masters but s, beginning with whose turn it is; if there are none, s.
-func (p *cluster) others(s server) []string {
+// others are the masters but s, beginning with the one after turn, to which it sets that; if there are none, s.
+func (p *cluster) others(s server, turn *int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	others := without(p.masters, s.addr)
 	if len(others) == 0 {
 		return []string{s.addr}
 	}
-	p.turn = (p.turn + 1) % len(others)
-	return append(others[p.turn:len(others):len(others)], others[:p.turn]...)
+	*turn = (*turn + 1) % len(others)
+	return slices.Concat(others[*turn:], others[:*turn])
 }
 
 func without(all []string, one string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == one })
-}
-
-// canaryTries is how many masters a canary is tried to be published through, if they cannot be reached.
-const canaryTries = 3
-
-func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload string) error {
-	var err error
-	others := p.others(s)
-	for _, addr := range others[:min(canaryTries, len(others))] {
-		c, done := p.clientAt(addr)
-		err = c.Publish(ctx, channel, payload).Err()
-		done()
-		if err == nil || isReply(err) || ctx.Err() != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
-// another node can.
-func (p *cluster) watch(ctx context.Context, w watched) (ending, bool) {
-	strikes, told := 0, false
-	return watchRole(ctx, p.access, w, func(ctx context.Context, witness *redis.Client) (ending, bool) {
-		view := p.look(ctx, w.server, witness)
-		switch {
-		case view.unknown != "":
-			// One node may not have heard yet of a master that is new. Two have.
-			if strikes++; strikes > 1 {
-				return ending{reasonDemoted, fmt.Errorf("%v is no master for %s", w.server, view.unknown)}, true
-			}
-		case view.down && view.better != "":
-			return ending{reasonDemoted, fmt.Errorf("%v cannot reach enough of the Cluster, and %s can", w.server, view.better)}, true
-		case view.down:
-			w.blame(errClusterDown)
-			if !told {
-				told = true
-				w.log.Warn("redis cluster is down, and no better node can be reached", slog.Any("node", w.server))
-			}
-		default:
-			strikes, told = 0, false
-		}
-		return ending{}, false
-	})
-}
-
-var errClusterDown = errors.New("the Cluster is down (cluster_state:fail)")
-
-// A view is what a look at the Cluster showed.
-type view struct {
-	unknown string // a node for which the link's is no master; empty: none said so
-	down    bool   // the link's node says that the Cluster is down
-	better  string // another, for which it is not; empty: none could be reached
-}
-
-// look asks the link's node for its state, and one of the others, whose turn it is, for its view. What does not
-// answer says nothing.
-func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v view) {
-	other := p.others(s)[0]
-	var slots []redis.ClusterSlot
-	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
-		slots, err = p.slotsOf(ctx, other)
-		return err
-	})
-	otherUp := false
-	if len(slots) > 0 && other != s.addr {
-		c, done := p.clientAt(other)
-		otherUp = p.state(ctx, c) == stateOK
-		done()
-	}
-	if otherUp { // what a minority says does not count
-		if masters := mastersOf(slots); slices.Contains(masters, s.addr) {
-			p.learn(masters)
-		} else {
-			v.unknown = other
-		}
-	}
-	if p.state(ctx, witness) == stateFail {
-		v.down = true
-		if otherUp {
-			v.better = other
-		}
-	}
-	return v
-}
-
-const (
-	stateOK   = "ok"
-	stateFail = "fail"
-)
-
-// state is the cluster_state that a node reports; empty if it does not.
-func (p *cluster) state(ctx context.Context, c *redis.Client) string {
-	info := ""
-	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
-		info, err = c.ClusterInfo(ctx).Result()
-		return err
-	})
-	_, after, _ := strings.Cut(info, "cluster_state:")
-	state, _, _ := strings.Cut(after, "\r\n")
-	return state
 }
 
 func (p *cluster) found(ctx context.Context) string {

@@ -1,8 +1,11 @@
 package pubsub
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -60,24 +63,37 @@ func newPool(a *access, p place, size, db int) *redis.Client {
 	return redis.NewClient(ro)
 }
 
-// dialPlace dials p's server of the moment, and the others in turn if that fails.
+// dialPlace dials p's server of the moment, and the others in turn if that fails. All of it takes what ctx has left, or
+// Options.Timeout, of which each gets its share: one that does not answer leaves time for the next.
 func dialPlace(ctx context.Context, a *access, p place) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.o.timeout())
+	defer cancel()
+	end, _ := ctx.Deadline()
 	var first error
-	for range p.choices() {
-		s, err := p.pick(ctx)
+	for left := p.choices(); left > 0 && ctx.Err() == nil; left-- {
+		conn, err := dialNext(ctx, a, p, time.Until(end)/time.Duration(left))
 		if err == nil {
-			var conn net.Conn
-			if conn, err = a.dialKept(ctx, s); err == nil {
-				return conn, nil
-			}
-			p.failed(s)
+			return conn, nil
 		}
 		if first == nil {
 			first = err
 		}
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	return nil, first
+	return nil, cmp.Or(first, ctx.Err())
+}
+
+// dialNext dials p's server of the moment, for limit at most. One that did not do is passed over the next time.
+func dialNext(ctx context.Context, a *access, p place, limit time.Duration) (conn net.Conn, err error) {
+	s, err := p.pick(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = within(ctx, limit, func(ctx context.Context) error {
+		conn, err = a.dialKept(ctx, s)
+		return err
+	})
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // whoever asked may have lost patience: that is not s's fault
+		p.failed(s)
+	}
+	return conn, err
 }

@@ -3,6 +3,7 @@ package pubsub
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -10,7 +11,8 @@ import (
 // Probe does once, with the Redis of o, what a Broker does: it connects and authenticates, hears a
 // canary, subscribes to the control channel if there is one, and joins and publishes to a room that
 // nobody else knows. It takes o's CanaryTimeout at most, for each address that has to be tried. found says in a
-// phrase which server or servers it found. Its error is the first thing that did not work, and never holds a password.
+// phrase which server or servers it found. Its error is the first thing that did not work, at each
+// address, and never holds a password.
 func Probe(ctx context.Context, o Options) (found string, err error) {
 	o.Log, o.Metrics = nil, nil
 	b, err := New(o)
@@ -18,25 +20,28 @@ func Probe(ctx context.Context, o Options) (found string, err error) {
 		return "", err
 	}
 	defer b.closeClients()
+	var errs []error
 	for range b.place.choices() {
-		if err = b.probe(ctx); err == nil {
+		s, err := b.place.pick(ctx)
+		if err != nil {
+			return "", errors.Join(append(errs, fmt.Errorf("finding Redis: %w", err))...)
+		}
+		if err = b.probe(ctx, s); err == nil {
 			return b.place.found(ctx), nil
 		}
-		if s, err := b.place.pick(ctx); err == nil {
-			b.place.failed(s)
+		if b.place.choices() > 1 {
+			err = fmt.Errorf("%v: %w", s, err)
 		}
+		errs = append(errs, err)
+		b.place.failed(s)
 	}
-	return "", err
+	return "", errors.Join(errs...)
 }
 
 // probe is Probe at one server.
-func (b *Broker) probe(ctx context.Context) error {
+func (b *Broker) probe(ctx context.Context, s server) error {
 	ctx, stop := context.WithTimeout(ctx, b.o.canaryTimeout())
 	defer stop()
-	s, err := b.place.pick(ctx)
-	if err != nil {
-		return fmt.Errorf("finding Redis: %w", err)
-	}
 	if err := b.place.publishCanary(ctx, s, b.canary, ""); err != nil {
 		return fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 	}

@@ -1,0 +1,113 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// canaryTries is how many masters a canary is tried to be published through, if they cannot be reached.
+const canaryTries = 3
+
+func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload string) error {
+	var err error
+	others := p.others(s, &p.canary)
+	for _, addr := range others[:min(canaryTries, len(others))] {
+		c, done := p.clientAt(addr)
+		err = c.Publish(ctx, channel, payload).Err()
+		done()
+		if err == nil || isReply(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
+// another node can.
+func (p *cluster) watch(ctx context.Context, w watched) (ending, bool) {
+	strikes, told := 0, false
+	return watchRole(ctx, p.access, w, func(ctx context.Context, witness *redis.Client) (ending, bool) {
+		view := p.look(ctx, w.server, witness)
+		switch {
+		case view.unknown != "":
+			// One node may not have heard yet of a master that is new. Two have.
+			if strikes++; strikes > 1 {
+				return ending{reasonDemoted, fmt.Errorf("%v is no master for %s", w.server, view.unknown)}, true
+			}
+		case view.down && view.better != "":
+			return ending{reasonDemoted, fmt.Errorf("%v cannot reach enough of the Cluster, and %s can", w.server, view.better)}, true
+		case view.down:
+			w.blame(errClusterDown)
+			if !told {
+				told = true
+				w.log.Warn("redis cluster is down, and no better node can be reached", slog.Any("node", w.server))
+			}
+		default:
+			strikes, told = 0, false
+		}
+		return ending{}, false
+	})
+}
+
+var errClusterDown = errors.New("the Cluster is down (cluster_state:fail)")
+
+// A view is what a look at the Cluster showed.
+type view struct {
+	unknown string // a node for which the link's is no master; empty: none said so
+	down    bool   // the link's node says that the Cluster is down
+	better  string // another, for which it is not; empty: none could be reached
+}
+
+// look asks the link's node for its state, and one of the others, whose turn it is, for its view. What does not
+// answer says nothing.
+func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v view) {
+	other := p.others(s, &p.asked)[0]
+	var slots []redis.ClusterSlot
+	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
+		slots, err = p.slotsOf(ctx, other)
+		return err
+	})
+	otherUp := false
+	if len(slots) > 0 && other != s.addr {
+		c, done := p.clientAt(other)
+		otherUp = p.state(ctx, c) == stateOK
+		done()
+	}
+	if otherUp { // what a minority says does not count
+		if masters := mastersOf(slots); slices.Contains(masters, s.addr) {
+			p.learn(masters)
+		} else {
+			v.unknown = other
+		}
+	}
+	if p.state(ctx, witness) == stateFail {
+		v.down = true
+		if otherUp {
+			v.better = other
+		}
+	}
+	return v
+}
+
+const (
+	stateOK   = "ok"
+	stateFail = "fail"
+)
+
+// state is the cluster_state that a node reports; empty if it does not.
+func (p *cluster) state(ctx context.Context, c *redis.Client) string {
+	info := ""
+	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
+		info, err = c.ClusterInfo(ctx).Result()
+		return err
+	})
+	_, after, _ := strings.Cut(info, "cluster_state:")
+	state, _, _ := strings.Cut(after, "\r\n")
+	return state
+}
