@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,6 +42,7 @@ func TestAPasswordThatIsRotatedInItsFileNeedsNoRestart(t *testing.T) {
 	writeFile(t, path, secret+"\n")
 	o := fast(s)
 	o.Username, o.Password, o.PasswordFile = "gate", "", path
+	o.CanaryTimeout = 3 * time.Second // long enough for a busy machine, short enough to wait for
 	var text logged
 	reg := secrecy.Registry(t)
 	o.Metrics, o.Log = reg, newTextLog(t, &text)
@@ -63,7 +65,7 @@ func TestAPasswordThatIsRotatedInItsFileNeedsNoRestart(t *testing.T) {
 	writeFile(t, path, next+"\n")
 	ready(t, b)
 	publishSoon(t, b, r, "a", "after")
-	eventually(t, "a gap", func() bool { return r.gapsByRoom()["a"] == 1 })
+	eventually(t, "a gap", func() bool { return r.gapsByRoom()["a"] > 0 })
 
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

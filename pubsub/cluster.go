@@ -70,7 +70,7 @@ func (p *cluster) slotsOf(ctx context.Context, addr string) (slots []redis.Clust
 	c, done := p.clientAt(addr)
 	defer done()
 	err = within(ctx, p.access.o.timeout(), func(ctx context.Context) error {
-		slots, err = c.ClusterSlots(ctx).Result()
+		slots, err = c.ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS, which it names instead, is of Redis 7.0 or newer
 		return err
 	})
 	if err != nil {

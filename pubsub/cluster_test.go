@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/roomgate/roomgate/internal/redistest"
 	"github.com/roomgate/roomgate/internal/secrecy"
@@ -37,6 +37,7 @@ func node(t *testing.T, c *redistest.Cluster, addr string) *redistest.Server {
 func TestWhatIsPublishedAtAnyNodeOfAClusterArrives(t *testing.T) {
 	c := redistest.StartCluster(t, 3, 1)
 	o := fastAt(c.URL())
+	o.CanaryTimeout = calm
 	found, err := Probe(t.Context(), o)
 	if err != nil || !strings.HasPrefix(found, "3 masters: ") {
 		t.Errorf("Probe = %q, %v, want 3 masters", found, err)
@@ -51,7 +52,7 @@ func TestWhatIsPublishedAtAnyNodeOfAClusterArrives(t *testing.T) {
 	if _, err := Publish(t.Context(), o, "a", []byte("by the command")); err != nil {
 		t.Fatal(err)
 	}
-	awaitMessage(t, r, "a", "by the command")
+	eventually(t, "the command's message", func() bool { return slices.Contains(r.got("a"), "by the command") })
 	if found, err := b.Exists(t.Context(), "x", "y", "z"); found || err != nil {
 		t.Errorf("Exists = %v, %v, want false", found, err)
 	}
@@ -66,6 +67,7 @@ func TestWhatIsPublishedAtAnyNodeOfAClusterArrives(t *testing.T) {
 func TestABatchAtAClusterStaysInOrder(t *testing.T) {
 	c := redistest.StartCluster(t, 3, 0)
 	o := fastAt(c.URL())
+	o.CanaryTimeout = calm
 	b, r := run(t, o)
 	subscribe(t, b, "a")
 	batch, err := NewBatch(t.Context(), o)
@@ -146,7 +148,7 @@ func TestALinkLeavesANodeOfAClusterThatBecameAReplica(t *testing.T) {
 		if role[0] != "slave" {
 			continue
 		}
-		if _, port, _ := net.SplitHostPort(old); role[2] == nil || port != portOf(role[2]) {
+		if _, port, _ := net.SplitHostPort(old); port != fmt.Sprint(role[2]) {
 			continue
 		}
 		if err := s.Client().Do(t.Context(), "CLUSTER", "FAILOVER").Err(); err != nil {
@@ -214,18 +216,16 @@ func TestAUserOfAClusterNeedsTwoCommandsMore(t *testing.T) {
 		restrict(t, s.Client(), append(recipe, "+cluster|slots", "+cluster|info")...)
 	}
 	o := fastAt(c.URL())
-	o.Username, o.Password = "gate", secret
+	o.Username, o.Password, o.CanaryTimeout = "gate", secret, calm
+	reg := secrecy.Registry(t)
+	o.Metrics = reg
 	b, r := run(t, o)
 	subscribe(t, b, "a")
 	publishSoon(t, b, r, "a", "x")
 	ready(t, b)
-	time.Sleep(5 * o.CanaryInterval) // in which the node is looked after
+	trips := count(t, reg, "roomgate_redis_round_trip_seconds", "")
+	eventually(t, "canaries, and looks between them", func() bool { return count(t, reg, "roomgate_redis_round_trip_seconds", "") > trips+5 })
 	if got := r.gapsByRoom(); len(got) != 0 {
 		t.Errorf("gaps %v, want none", got)
 	}
-}
-
-// portOf is the port in a reply of ROLE.
-func portOf(v any) string {
-	return fmt.Sprint(v)
 }

@@ -102,7 +102,7 @@ func Publish(ctx context.Context, o Options, room string, payload []byte) (recei
 	}
 	defer b.closeClients()
 	if err := reach(ctx, b.place, b.publish); err != nil {
-		return 0, fmt.Errorf("connecting: %w", err)
+		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
 	}
 	if receivers, err = b.publish.Publish(ctx, o.ChannelPrefix+room, payload).Result(); err != nil {
 		return 0, fmt.Errorf("publishing to room %q: %w", room, err)

@@ -56,12 +56,12 @@ func (d *dropper) serve(conn net.Conn) {
 		switch strings.ToLower(args[0]) {
 		case "cluster":
 			host, port, _ := net.SplitHostPort(d.Addr().String())
-			fmt.Fprintf(conn, "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$%d\r\n%s\r\n:%s\r\n$1\r\nx\r\n", len(host), host, port)
+			_, _ = fmt.Fprintf(conn, "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$%d\r\n%s\r\n:%s\r\n$1\r\nx\r\n", len(host), host, port)
 		case "spublish":
 			d.published.Add(1)
 			return
 		default:
-			fmt.Fprintf(conn, "-ERR unknown command\r\n")
+			_, _ = fmt.Fprintf(conn, "-ERR unknown command\r\n")
 		}
 	}
 }

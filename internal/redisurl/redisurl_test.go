@@ -1,6 +1,7 @@
 package redisurl
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -66,7 +67,7 @@ func TestParseRefusesAndRepeatsNothing(t *testing.T) {
 		"redis+cluster://h/s3cret":        errCluster,
 	} {
 		_, err := Parse(text)
-		if err != want {
+		if !errors.Is(err, want) {
 			t.Errorf("Parse(%q) = %v, want %v", text, err, want)
 		}
 	}
@@ -101,7 +102,7 @@ func FuzzURL(f *testing.F) {
 		u, err := Parse(text)
 		if err != nil {
 			for _, known := range fixed {
-				if err == known { // constants, which repeat nothing
+				if errors.Is(err, known) { // constants, which repeat nothing
 					return
 				}
 			}
