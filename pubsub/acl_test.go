@@ -14,9 +14,9 @@ import (
 )
 
 // pageACLs returns the ACL SETUSER lines of docs/operating.md, by their order: of a gateway that
-// publishes and of one that does not, what control and auth.revoked add, of a backend, and what
-// that needs to take users out.
-func pageACLs(t *testing.T) (lines [6][]any) {
+// publishes and of one that does not, what control, auth.revoked and a Cluster add, of a user of
+// Sentinels, of a backend, and what that needs to take users out.
+func pageACLs(t *testing.T) (lines [8][]any) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operating.md")
 	if err != nil {
@@ -43,12 +43,12 @@ func pageACLs(t *testing.T) (lines [6][]any) {
 
 func TestACLsOfTheOperatorsPageAreEnough(t *testing.T) {
 	acls := pageACLs(t)
-	publishing, listening, control, revoked, backend, takingOut := acls[0], acls[1], acls[2], acls[3], acls[4], acls[5]
+	publishing, listening, control, revoked, cluster, backend, takingOut := acls[0], acls[1], acls[2], acls[3], acls[4], acls[6], acls[7] // 5 is for Sentinels
 	for name, gateway := range map[string][]any{"publishing": publishing, "listening": listening} {
 		t.Run(name, func(t *testing.T) {
 			s := redistest.Start(t)
 			admin := s.Client()
-			for _, acl := range [][]any{gateway, control, revoked, backend, takingOut} {
+			for _, acl := range [][]any{gateway, control, revoked, cluster, backend, takingOut} {
 				if err := admin.Do(t.Context(), acl...).Err(); err != nil {
 					t.Fatalf("%v: %v", acl[:3], err)
 				}

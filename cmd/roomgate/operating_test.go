@@ -35,7 +35,7 @@ func TestOperatorsPageHasEachMetricAndNoOther(t *testing.T) {
 		s.metrics.Describe(descriptions)
 	}()
 	name := regexp.MustCompile(`fqName: "(roomgate_[a-z_]+)"`)
-	there := map[string]bool{"roomgate_tls_certificate_expiry_timestamp_seconds": true} // with TLS only
+	there := map[string]bool{"roomgate_tls_certificate_expiry_timestamp_seconds": true, "roomgate_redis_sentinels": true} // with TLS, and with Sentinels only
 	for d := range descriptions {
 		if m := name.FindStringSubmatch(d.String()); m != nil {
 			there[m[1]] = true
