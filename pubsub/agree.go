@@ -41,7 +41,7 @@ func (l *link) agree(ctx context.Context, own *command) ending {
 		select {
 		case <-ctx.Done():
 			return endingOf(reasonClosed, ctx.Err())
-		case <-l.b.wake:
+		case <-l.p.wake:
 		case <-due.C:
 		}
 		next, err := l.catchUp(ctx)
@@ -83,8 +83,8 @@ func (l *link) awaitOwn(ctx context.Context, own *command) error {
 // resubscribe subscribes the rooms that wait now. However many there are, as long as they come on
 // the link is not silent.
 func (l *link) resubscribe(ctx context.Context) error {
-	for left := l.b.rooms.queued(); left > 0; {
-		batch, taken := l.b.rooms.takeJoins(min(left, maxBatch))
+	for left := l.b.rooms.queued(l.p); left > 0; {
+		batch, taken := l.b.rooms.takeJoins(l.p, min(left, maxBatch))
 		if err := l.join(ctx, batch); err != nil {
 			return err
 		}
@@ -97,18 +97,18 @@ func (l *link) resubscribe(ctx context.Context) error {
 // catchUp does all that is due, and says when there will be more; zero means once somebody asks.
 func (l *link) catchUp(ctx context.Context) (next time.Time, err error) {
 	for {
-		join, taken := l.b.rooms.takeJoins(maxBatch)
+		join, taken := l.b.rooms.takeJoins(l.p, maxBatch)
 		if err := l.join(ctx, join); err != nil {
 			return next, err
 		}
-		leave := l.b.rooms.takeLeaves(time.Now(), maxBatch)
+		leave := l.b.rooms.takeLeaves(l.p, time.Now(), maxBatch)
 		if len(leave) > 0 {
 			if err := l.do(ctx, "unsubscribe", leave); err != nil {
 				return next, err
 			}
 		}
 		now := time.Now()
-		if next = l.b.rooms.nextDue(now); taken == 0 && len(leave) == 0 && (next.IsZero() || next.After(now)) {
+		if next = l.b.rooms.nextDue(l.p, now); taken == 0 && len(leave) == 0 && (next.IsZero() || next.After(now)) {
 			return next, nil
 		}
 	}

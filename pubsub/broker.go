@@ -66,9 +66,8 @@ type Broker struct {
 	epoch   time.Time // what canaries count from
 
 	rooms *rooms
-	wake  chan struct{} // capacity 1: there is something to agree on
+	only  *part // of all rooms
 
-	health  health
 	started atomic.Bool // Run was called
 }
 
@@ -86,18 +85,18 @@ func New(o Options) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	only := newPart(o.canaryTimeout())
 	b := &Broker{
 		o:      o,
 		access: a,
 		place:  newPlace(a),
 		log:    o.log().With(slog.Any("redis", a.url.String())),
 		canary: canaryPrefix + rand.Text(),
-		rooms:  newRooms(o.ChannelPrefix, o.leaveDelay()),
-		wake:   make(chan struct{}, 1),
+		rooms:  newRooms(o.ChannelPrefix, o.leaveDelay(), only),
+		only:   only,
 		epoch:  time.Now(),
-		health: health{grace: o.canaryTimeout()},
 	}
-	b.health.blame(errors.New("not connected yet"))
+	only.health.blame(errors.New("not connected yet"))
 	b.publish = newPool(a, b.place, 0, 0)
 	b.keys = b.place.keyed(a.url.DB)
 	if b.metrics, err = newMetrics(b); err != nil {
@@ -121,18 +120,23 @@ func (b *Broker) Run(ctx context.Context, r Receiver) error {
 	}
 	defer b.closeClients()
 	defer b.rooms.close(ErrClosed)
-	defer b.health.end(ErrClosed)
+	b.serve(ctx, b.only, r)
+	return nil
+}
 
+// serve keeps p connected, one link after the other, until ctx ends.
+func (b *Broker) serve(ctx context.Context, p *part, r Receiver) {
+	defer p.health.end(ErrClosed)
 	var wait backoff
 	report := report{log: b.log}
 	for {
-		end, lived := b.connect(ctx, r)
-		b.rooms.lose()
+		end, lived := b.connect(ctx, p, r)
+		b.rooms.lose(p)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		b.metrics.reconnects[end.reason].Inc()
-		b.health.blame(end)
+		p.health.blame(end)
 		if lived > maxBackoff {
 			wait.reset()
 		}
@@ -140,19 +144,19 @@ func (b *Broker) Run(ctx context.Context, r Receiver) error {
 		report.down(end, lived, pause)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(pause):
 		}
 	}
 }
 
 // connect finds Redis, and is the life of one link there. lived is for how long it was proven to deliver.
-func (b *Broker) connect(ctx context.Context, r Receiver) (end ending, lived time.Duration) {
+func (b *Broker) connect(ctx context.Context, p *part, r Receiver) (end ending, lived time.Duration) {
 	s, err := b.place.pick(ctx)
 	if err != nil {
 		return endingOf(reasonDial, fmt.Errorf("finding Redis: %w", err)), 0
 	}
-	l := newLink(b, r, s)
+	l := newLink(b, p, r, s)
 	end = l.run(ctx)
 	b.place.failed(s)
 	return end, l.lived()
@@ -166,7 +170,6 @@ func (b *Broker) Subscribe(ctx context.Context, room string) error {
 	if c == nil {
 		return err
 	}
-	b.nudge()
 	began := time.Now()
 	select {
 	case <-c.done:
@@ -187,7 +190,6 @@ func (b *Broker) Unsubscribe(room string) {
 		b.log.Error("pubsub: Unsubscribe without Subscribe", slog.String("room", room))
 		return
 	}
-	b.nudge()
 }
 
 // Publish sends payload to room, through Redis, and returns once Redis has it. After an error it
@@ -202,18 +204,10 @@ func (b *Broker) Publish(ctx context.Context, room string, payload []byte) error
 // Ready returns nil if Redis was proven to deliver within the last Options.CanaryTimeout, so that
 // one quick reconnect changes nothing; else why it is not. Having been unready, it wants two proofs
 // in a row. It is cheap.
-func (b *Broker) Ready() error { return b.health.ready(time.Now()) }
+func (b *Broker) Ready() error { return b.only.health.ready(time.Now()) }
 
 // Rooms is how many rooms are subscribed, or about to be.
 func (b *Broker) Rooms() int { return b.rooms.len() }
 
 // Check recomputes the invariants of the Broker's books, and returns the first that does not hold.
 func (b *Broker) Check() error { return b.rooms.check() }
-
-// nudge has the link look for something to agree on.
-func (b *Broker) nudge() {
-	select {
-	case b.wake <- struct{}{}:
-	default: // it will look anyway
-	}
-}

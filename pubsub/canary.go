@@ -26,7 +26,7 @@ func (l *link) sendCanaries(ctx context.Context) {
 	for {
 		if err := l.sendCanary(ctx); err != nil && ctx.Err() == nil {
 			err = fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
-			l.b.health.blame(err)
+			l.p.health.blame(err)
 			if !warned {
 				l.log.Warn("redis canary not sent", slog.Any("error", err))
 				warned = true
@@ -67,7 +67,7 @@ func (l *link) heard(payload []byte) {
 	now := time.Now()
 	l.silence.Reset(l.b.o.canaryTimeout())
 	l.b.metrics.roundTrip.Observe(trip.Seconds())
-	l.b.health.prove(now)
+	l.p.health.prove(now)
 	if l.liveSince.IsZero() {
 		l.liveSince = now
 		close(l.live)

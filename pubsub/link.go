@@ -21,6 +21,7 @@ import (
 // is proven by canaries, it ends. The next connection is another link.
 type link struct {
 	b      *Broker
+	p      *part
 	r      Receiver
 	log    *slog.Logger
 	server server
@@ -38,9 +39,9 @@ type link struct {
 	gaps         int           // told on this link; the reader's
 }
 
-func newLink(b *Broker, r Receiver, s server) *link {
+func newLink(b *Broker, p *part, r Receiver, s server) *link {
 	l := &link{
-		b: b, r: r, log: b.log.With(slog.Any("addr", s)), server: s, began: time.Now(),
+		b: b, p: p, r: r, log: b.log.With(slog.Any("addr", s)), server: s, began: time.Now(),
 		resubscribed: make(chan struct{}), live: make(chan struct{}),
 	}
 	ro := b.access.options()
@@ -91,7 +92,7 @@ func (l *link) run(parent context.Context) ending {
 
 // watched is what the place has to know of the link.
 func (l *link) watched() watched {
-	return watched{server: l.server, remote: l.conn.remote(), blame: l.b.health.blame, log: l.log}
+	return watched{server: l.server, remote: l.conn.remote(), blame: l.p.health.blame, log: l.log}
 }
 
 // lived is for how long the link was proven to deliver.

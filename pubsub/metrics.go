@@ -1,8 +1,6 @@
 package pubsub
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -54,7 +52,7 @@ func newMetrics(b *Broker) (metrics, error) {
 		Name: "roomgate_redis_up",
 		Help: "1 if Redis was proven to deliver of late, as /readyz has it.",
 	}, func() float64 {
-		if b.health.ready(time.Now()) != nil {
+		if b.Ready() != nil {
 			return 0
 		}
 		return 1

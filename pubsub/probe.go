@@ -48,7 +48,7 @@ func (b *Broker) probe(ctx context.Context, s server) error {
 
 	ctx, end := context.WithCancelCause(ctx)
 	heard := make(probed, 1)
-	l := newLink(b, heard, s)
+	l := newLink(b, b.only, heard, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { end(l.run(ctx)) })
 	defer wg.Wait()

@@ -22,13 +22,14 @@ const (
 type room struct {
 	channel string // prefix and name; never changes
 
+	home    *part // whose link subscribes it; another only while the room is absent
 	state   state
-	queued  bool          // it stands in rooms.todo
+	queued  bool          // it stands in home.todo
 	lost    bool          // its holders were joined on a connection that ended, and have no gap yet
 	refused error         // what Redis last answered to a SUBSCRIBE of it alone; nil once it confirmed one
 	count   int           // Subscribe calls that hold it or wait for it
 	waiting *confirmation // of those that wait; nil if none does
-	idle    *list.Element // its place in rooms.idle: it is joined and nobody holds it
+	idle    *list.Element // its place in home.idle: it is joined and nobody holds it
 	leaveAt time.Time     // when to leave, if idle
 }
 
@@ -39,23 +40,27 @@ type confirmation struct {
 	err   error         // set before done is closed; nil: Redis confirmed
 }
 
-// rooms counts who holds which room, and keeps what remains to be told to Redis. It does no I/O
-// and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose.
+// rooms counts who holds which room, and keeps with each part what remains to be told to Redis. It does
+// no I/O and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose.
 type rooms struct {
 	prefix     string
 	leaveDelay time.Duration
 
-	mu      sync.Mutex
-	byName  map[string]*room
-	todo    []*room            // to subscribe, oldest first
-	idle    list.List          // of *room, to unsubscribe, soonest first
-	refused map[*room]struct{} // Redis refused them though they are held: to be tried again at retryAt
-	retryAt time.Time
-	closed  error // what every Subscribe returns from now on; nil while open
+	mu     sync.Mutex
+	byName map[string]*room
+	parts  map[*part]struct{} // where rooms may be at home
+	closed error              // what every Subscribe returns from now on; nil while open
+
+	homeOf func(channel string) *part // where a room that is absent belongs
 }
 
-func newRooms(prefix string, leaveDelay time.Duration) *rooms {
-	return &rooms{prefix: prefix, leaveDelay: leaveDelay, byName: make(map[string]*room), refused: make(map[*room]struct{})}
+// newRooms makes books of which only serves all rooms.
+func newRooms(prefix string, leaveDelay time.Duration, only *part) *rooms {
+	return &rooms{
+		prefix: prefix, leaveDelay: leaveDelay, byName: make(map[string]*room),
+		parts:  map[*part]struct{}{only: {}},
+		homeOf: func(string) *part { return only },
+	}
 }
 
 // hold counts one more Subscribe of name. It returns nil if the room is joined, else what to wait for.
@@ -68,7 +73,7 @@ func (rs *rooms) hold(name string) (*confirmation, error) {
 	rm := rs.byName[name]
 	if rm == nil {
 		channel := rs.prefix + name
-		rm = &room{channel: channel}
+		rm = &room{channel: channel, home: rs.homeOf(channel)}
 		rs.byName[channel[len(rs.prefix):]] = rm // one string for both
 	}
 	rm.count++
@@ -133,7 +138,8 @@ func (rs *rooms) release(rm *room, n int, now time.Time) {
 	switch {
 	case rm.state == joined:
 		rm.leaveAt = now.Add(rs.leaveDelay)
-		rm.idle = rs.idle.PushBack(rm)
+		rm.idle = rm.home.idle.PushBack(rm)
+		rm.home.nudge()
 	case rm.state == absent && !rm.queued: // refused
 		delete(rs.byName, rs.name(rm))
 	}
@@ -143,16 +149,18 @@ func (rs *rooms) release(rm *room, n int, now time.Time) {
 // keep takes a room that is held again off the list of those to leave. mu is held.
 func (rs *rooms) keep(rm *room) {
 	if rm.idle != nil {
-		rs.idle.Remove(rm.idle)
+		rm.home.idle.Remove(rm.idle)
 		rm.idle = nil
 	}
 }
 
-// queue has rm subscribed by one of the next batches. mu is held.
+// queue has rm, which is absent, subscribed by one of the next batches. mu is held.
 func (rs *rooms) queue(rm *room) {
 	if !rm.queued {
 		rm.queued = true
-		rs.todo = append(rs.todo, rm)
+		rm.home = rs.homeOf(rm.channel)
+		rm.home.todo = append(rm.home.todo, rm)
+		rm.home.nudge()
 	}
 }
 
@@ -170,19 +178,17 @@ func (rs *rooms) len() int {
 func (rs *rooms) check() error {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	todo := make(map[*room]bool, len(rs.todo))
-	for _, rm := range rs.todo {
-		todo[rm] = true
-	}
-	idle := 0
 	for name, rm := range rs.byName {
+		_, known := rs.parts[rm.home]
 		switch {
 		case rm.channel != rs.prefix+name:
 			return fmt.Errorf("room %q stands under %q", rm.channel, name)
+		case !known:
+			return fmt.Errorf("room %q is at home nowhere", name)
 		case rm.count < 0 || rm.holders() < 0:
 			return fmt.Errorf("room %q is held %d times, %d told", name, rm.count, rm.holders())
-		case rm.queued != todo[rm] || rm.queued && rm.state != absent:
-			return fmt.Errorf("room %q: queued %v, in the queue %v, state %d", name, rm.queued, todo[rm], rm.state)
+		case rm.queued && rm.state != absent:
+			return fmt.Errorf("room %q is queued in state %d", name, rm.state)
 		case (rm.idle != nil) != (rm.state == joined && rm.count == 0):
 			return fmt.Errorf("room %q: idle %v, state %d, held %d times", name, rm.idle != nil, rm.state, rm.count)
 		case rm.waiting != nil && (rm.state == joined || rm.waiting.calls == 0):
@@ -190,12 +196,11 @@ func (rs *rooms) check() error {
 		case rm.state == absent && !rm.queued && (rm.refused == nil || rm.count == 0):
 			return fmt.Errorf("room %q is forgotten, held %d times", name, rm.count)
 		}
-		if rm.idle != nil {
-			idle++
-		}
 	}
-	if idle != rs.idle.Len() || len(todo) != len(rs.todo) {
-		return fmt.Errorf("%d rooms are idle, %d listed; %d are queued, %d of them different", idle, rs.idle.Len(), len(rs.todo), len(todo))
+	for p := range rs.parts {
+		if err := p.check(rs); err != nil {
+			return err
+		}
 	}
 	return nil
 }

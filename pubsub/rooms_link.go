@@ -8,19 +8,19 @@ import (
 // refusedRetry is the time after which rooms that Redis refused to holders are tried again.
 const refusedRetry = 10 * time.Second
 
-// What follows is how a link and the rooms talk: it takes what is to do, and tells what Redis answered.
+// What follows is how the link of a part and the rooms talk: it takes what is to do, and tells what Redis answered.
 
-// takeJoins marks up to limit rooms of the queue as joining. taken counts those that nobody waits
+// takeJoins marks up to limit rooms of p's queue as joining. taken counts those that nobody waits
 // for any more, too.
-func (rs *rooms) takeJoins(limit int) (batch []*room, taken int) {
+func (rs *rooms) takeJoins(p *part, limit int) (batch []*room, taken int) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	taken = min(limit, len(rs.todo))
+	taken = min(limit, len(p.todo))
 	if taken == 0 {
 		return nil, 0
 	}
 	batch = make([]*room, 0, taken)
-	for _, rm := range rs.todo[:taken] {
+	for _, rm := range p.todo[:taken] {
 		rm.queued = false
 		if rm.count == 0 {
 			delete(rs.byName, rs.name(rm))
@@ -29,27 +29,27 @@ func (rs *rooms) takeJoins(limit int) (batch []*room, taken int) {
 		rm.state = joining
 		batch = append(batch, rm)
 	}
-	clear(rs.todo[:taken]) // the array outlives them
-	rs.todo = rs.todo[taken:]
-	if len(rs.todo) == 0 {
-		rs.todo = nil
+	clear(p.todo[:taken]) // the array outlives them
+	p.todo = p.todo[taken:]
+	if len(p.todo) == 0 {
+		p.todo = nil
 	}
 	return batch, taken
 }
 
-// queued is how many rooms wait to be subscribed.
-func (rs *rooms) queued() int {
+// queued is how many rooms wait to be subscribed at p.
+func (rs *rooms) queued(p *part) int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	return len(rs.todo)
+	return len(p.todo)
 }
 
-// takeLeaves marks up to limit rooms as leaving whose delay is over.
-func (rs *rooms) takeLeaves(now time.Time, limit int) []*room {
+// takeLeaves marks up to limit rooms of p as leaving whose delay is over.
+func (rs *rooms) takeLeaves(p *part, now time.Time, limit int) []*room {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	var batch []*room
-	for e := rs.idle.Front(); e != nil && len(batch) < limit; e = rs.idle.Front() {
+	for e := p.idle.Front(); e != nil && len(batch) < limit; e = p.idle.Front() {
 		rm := e.Value.(*room)
 		if rm.leaveAt.After(now) {
 			break
@@ -61,30 +61,27 @@ func (rs *rooms) takeLeaves(now time.Time, limit int) []*room {
 	return batch
 }
 
-// nextDue queues the refused rooms if it is time, and says when there will be something to do
-// without anybody asking; zero means never.
-func (rs *rooms) nextDue(now time.Time) time.Time {
+// nextDue queues p's refused rooms if it is time, and says when there will be something to do
+// there without anybody asking; zero means never.
+func (rs *rooms) nextDue(p *part, now time.Time) time.Time {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if len(rs.refused) > 0 && !rs.retryAt.After(now) {
-		for rm := range rs.refused {
+	if p.refused.due(now) {
+		for rm := range p.refused.rooms {
 			if rs.byName[rs.name(rm)] == rm && rm.state == absent {
 				rs.queue(rm)
 			}
 		}
-		clear(rs.refused)
+		clear(p.refused.rooms)
 	}
 	var next time.Time
 	switch {
-	case len(rs.todo) > 0:
+	case len(p.todo) > 0:
 		return now
-	case rs.idle.Len() > 0:
-		next = rs.idle.Front().Value.(*room).leaveAt
+	case p.idle.Len() > 0:
+		next = p.idle.Front().Value.(*room).leaveAt
 	}
-	if len(rs.refused) > 0 && (next.IsZero() || rs.retryAt.Before(next)) {
-		next = rs.retryAt
-	}
-	return next
+	return p.refused.sooner(next)
 }
 
 // owedGap reports whether rm's holders are to be told of a gap before anybody is told that it is joined.
@@ -133,20 +130,20 @@ func (rs *rooms) refuse(rm *room, err error, now time.Time) (gap bool) {
 		delete(rs.byName, rs.name(rm))
 		return false
 	}
-	if len(rs.refused) == 0 {
-		rs.retryAt = now.Add(refusedRetry)
-	}
-	rs.refused[rm] = struct{}{}
+	rm.home.refused.add(rm, now)
 	return gap
 }
 
-// lose is for a connection that ended: what was joined is lost, what is still wanted is queued.
-func (rs *rooms) lose() {
+// lose is for a connection of p that ended: what was joined there is lost, what is still wanted is queued.
+func (rs *rooms) lose(p *part) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.idle.Init()
-	clear(rs.refused)
+	p.idle.Init()
+	clear(p.refused.rooms)
 	for name, rm := range rs.byName {
+		if rm.home != p {
+			continue
+		}
 		rm.idle = nil
 		if rm.count == 0 && !rm.queued {
 			delete(rs.byName, name)

@@ -11,6 +11,7 @@ import (
 // A fakeLink answers as Redis does, one command at a time, and knows what is subscribed.
 type fakeLink struct {
 	rs         *rooms
+	p          *part
 	forbidden  map[string]bool
 	subscribed map[string]bool
 	gaps       map[string]int
@@ -21,9 +22,9 @@ type fakeLink struct {
 // step sends the next command, or answers the one under way.
 func (l *fakeLink) step(now time.Time) {
 	if l.batch == nil {
-		l.rs.nextDue(now)
-		if l.batch, _ = l.rs.takeJoins(2); l.batch == nil {
-			l.batch = l.rs.takeLeaves(now, 2)
+		l.rs.nextDue(l.p, now)
+		if l.batch, _ = l.rs.takeJoins(l.p, 2); l.batch == nil {
+			l.batch = l.rs.takeLeaves(l.p, now, 2)
 			l.leaving = l.batch != nil
 		}
 		return
@@ -52,7 +53,7 @@ func (l *fakeLink) step(now time.Time) {
 func (l *fakeLink) lose() {
 	l.batch, l.leaving = nil, false
 	clear(l.subscribed)
-	l.rs.lose()
+	l.rs.lose(l.p)
 }
 
 // A waiter is a Subscribe that has not returned.
@@ -82,8 +83,9 @@ func TestTheBooksHoldInAnyOrder(t *testing.T) {
 
 func anyOrder(rnd *rand.Rand) error {
 	now := time.Unix(0, 0)
-	rs := newRooms(prefix, 5*time.Second)
-	l := &fakeLink{rs: rs, forbidden: map[string]bool{"r0": true}, subscribed: map[string]bool{}, gaps: map[string]int{}}
+	p := newPart(time.Second)
+	rs := newRooms(prefix, 5*time.Second, p)
+	l := &fakeLink{rs: rs, p: p, forbidden: map[string]bool{"r0": true}, subscribed: map[string]bool{}, gaps: map[string]int{}}
 	held := map[string]int{}
 	var waiting []waiter
 	settle := func() { // Subscribe calls return
