@@ -169,7 +169,8 @@ func (g *Gateway) tick(stop <-chan struct{}) {
 }
 
 // Deliver hands payload, which nobody may write to any more, to the members of room. It does
-// not block. The caller keeps the order of each room's messages.
+// not block. The caller keeps the order of each room's messages; for different rooms it may be called
+// at the same time.
 func (g *Gateway) Deliver(room string, payload []byte) {
 	g.laneOf(room).post(event{kind: eventMessage, room: room, payload: payload, at: g.now()})
 }
