@@ -66,6 +66,9 @@ func (l *loader) checkRedis(c *Config) {
 	} else {
 		l.checkRedisTLS(c, u)
 		l.checkSentinel(c, u)
+		if c.Redis.Sharded && u.Mode != redisurl.Cluster {
+			l.fail("redis.sharded", "is for a Cluster only: write redis+cluster:// in redis.url, or leave this out")
+		}
 	}
 	if p := c.Redis.ChannelPrefix; !isName(p) {
 		l.fail("redis.channel_prefix", "%q is not at most "+nameNoun, p)

@@ -171,6 +171,7 @@ func TestRedisIsChecked(t *testing.T) {
 	mustLoad(t, "", "REDIS_URL=rediss://:p%40ss@host,other:1/15", "--redis.ca_file=/ca.pem", "--redis.cert_file=/c.pem", "--redis.key_file=/k.pem")
 	mustLoad(t, "", "REDIS_URL=redis+sentinel://a,b,c/mymaster", "--redis.sentinel_username=u", "--redis.sentinel_password=p")
 	mustLoad(t, "", "REDIS_URL=redis+cluster://a,b,c")
+	mustLoad(t, "", "REDIS_URL=redis+cluster://a,b,c", "--redis.sharded")
 	mustLoad(t, "", "REDIS_URL=unix://:p@/run/redis.sock?db=1")
 	mustLoad(t, `redis: {channel_prefix: ""}`)
 	checkRefusals(t, []refusal{
@@ -184,6 +185,7 @@ func TestRedisIsChecked(t *testing.T) {
 		{"", "REDIS_URL=redis+cluster://host/1", "the database 0 only"},
 		{"", "--redis.ca_file=/ca.pem", "is for TLS only"},
 		{"redis: {url: 'rediss://host'}", "--redis.key_file=/k.pem", "redis.key_file go together"},
+		{"", "--redis.sharded", "is for a Cluster only"},
 		{"", "--redis.sentinel_username=u", "is not read"},
 		{"", "--redis.sentinel_password=p", "is not read"},
 		{"redis: {channel_prefix: 'a b'}", "", "without spaces"},

@@ -78,6 +78,7 @@ type Config struct {
 
 	Redis struct {
 		URL          URL    `mapstructure:"url"`
+		Sharded      bool   `mapstructure:"sharded"`  // set only if URL is of a Cluster
 		Username     string `mapstructure:"username"` // empty: the one in URL
 		Password     Secret `mapstructure:"password"` // empty: the one in PasswordFile, or in URL
 		PasswordFile string `mapstructure:"password_file"`

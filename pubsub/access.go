@@ -203,9 +203,12 @@ func (a *access) dialKept(ctx context.Context, s server) (net.Conn, error) {
 }
 
 // clientOf makes a client of s alone, with one connection, which may be of any role.
-func (a *access) clientOf(s server) *redis.Client {
+func (a *access) clientOf(s server) *redis.Client { return a.poolOf(s, 1) }
+
+// poolOf makes a client of s alone, with at most size connections; 0 means go-redis's default.
+func (a *access) poolOf(s server, size int) *redis.Client {
 	ro := a.options()
-	ro.Addr, ro.PoolSize = s.addr, 1
+	ro.Addr, ro.PoolSize = s.addr, size
 	ro.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return a.dial(ctx, s) }
 	return redis.NewClient(ro)
 }

@@ -12,7 +12,7 @@ import (
 // goroutine.
 type Batch struct {
 	o      Options
-	client *redis.Client
+	client redis.UniversalClient
 	place  place
 	due    redis.Pipeliner
 }
@@ -24,7 +24,12 @@ func NewBatch(ctx context.Context, o Options) (*Batch, error) {
 		return nil, err
 	}
 	p := newPlace(a)
-	b := &Batch{o: o, place: p, client: newPool(a, p, 1, 0)}
+	b := &Batch{o: o, place: p}
+	if o.Sharded {
+		b.client = a.routed()
+	} else {
+		b.client = newPool(a, p, 1, 0)
+	}
 	b.due = b.client.Pipeline()
 	if err := reach(ctx, p, b.client); err != nil {
 		b.Close()
@@ -52,6 +57,9 @@ func reach(ctx context.Context, p place, c redis.UniversalClient) error {
 
 // Publish has payload sent to room by the next Flush. It does no I/O.
 func (b *Batch) Publish(room string, payload []byte) error {
+	if b.o.Sharded {
+		return b.due.Process(context.Background(), once{redis.NewIntCmd(context.Background(), "spublish", b.o.ChannelPrefix+room, payload)})
+	}
 	return b.due.Publish(context.Background(), b.o.ChannelPrefix+room, payload).Err()
 }
 

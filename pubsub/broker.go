@@ -4,9 +4,13 @@
 // Key invariants
 //   - Subscribe returns nil only once Redis has confirmed. What is published later is delivered, or
 //     a Gap is, in its place among the messages of that room.
-//   - Deliver, Gap and Control are called from one goroutine, the reader of the connection there is now.
+//   - Deliver and Gap are called for one room from one goroutine at a time, the reader of the connection that
+//     has its subscription; Control from one, too. There is one connection, and so one goroutine for all; with
+//     sharded pub/sub there is one for each master of the Cluster.
+//   - A room is subscribed on one connection at a time. It goes to another only once the reader of the one has
+//     read that it is unsubscribed there, or that connection is over.
 //   - A message of the control channel never reaches Deliver, and one of a room never Control.
-//   - At most one SUBSCRIBE or UNSUBSCRIBE is under way, of at most maxBatch rooms.
+//   - On a connection at most maxBatch rooms are being subscribed or unsubscribed, never both.
 //   - A room at rest costs its entry: no goroutine, timer or channel.
 package pubsub
 
@@ -21,6 +25,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/roomgate/roomgate/internal/redisurl"
 )
 
 // canaryPrefix begins the channel on which a Broker hears itself. It does not stand under
@@ -35,8 +41,9 @@ var (
 	ErrClosed = errors.New("pubsub: closed")
 )
 
-// A Receiver gets what a Broker reads. Its methods are called from one goroutine, one at a time,
-// and must not block: while one runs, nothing is read for any room.
+// A Receiver gets what a Broker reads. Its methods must not block: while one runs, nothing is read of the
+// connection it came from. They are called from one goroutine, one at a time; with Options.Sharded from several
+// at a time, but never for the same room.
 type Receiver interface {
 	// Deliver hands on one message, in the order in which Redis had them. Nobody writes to payload,
 	// now or later, so it may be kept. A message may still come for a room that was unsubscribed.
@@ -53,7 +60,8 @@ type Receiver interface {
 	Control(payload []byte)
 }
 
-// A Broker holds one connection to Redis for all subscriptions, and others to publish.
+// A Broker holds one connection to Redis for all subscriptions, or with Options.Sharded one to each master, and others
+// to publish.
 type Broker struct {
 	o       Options
 	access  *access
@@ -65,8 +73,9 @@ type Broker struct {
 	metrics metrics
 	epoch   time.Time // what canaries count from
 
-	rooms *rooms
-	only  *part // of all rooms
+	rooms  *rooms
+	only   *part   // of all rooms; nil with Options.Sharded
+	shards *shards // with Options.Sharded only
 
 	started atomic.Bool // Run was called
 }
@@ -85,18 +94,18 @@ func New(o Options) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	only := newPart(o.canaryTimeout())
+	if o.Sharded && a.url.Mode != redisurl.Cluster {
+		return nil, errors.New("redis: sharded pub/sub is for a Cluster only: write redis+cluster:// in the URL, or turn it off")
+	}
 	b := &Broker{
 		o:      o,
 		access: a,
 		place:  newPlace(a),
 		log:    o.log().With(slog.Any("redis", a.url.String())),
 		canary: canaryPrefix + rand.Text(),
-		rooms:  newRooms(o.ChannelPrefix, o.leaveDelay(), only),
-		only:   only,
 		epoch:  time.Now(),
 	}
-	only.health.blame(errors.New("not connected yet"))
+	b.rooms = newRooms(o.ChannelPrefix, o.leaveDelay(), b.firstPart())
 	b.publish = newPool(a, b.place, 0, 0)
 	b.keys = b.place.keyed(a.url.DB)
 	if b.metrics, err = newMetrics(b); err != nil {
@@ -105,8 +114,22 @@ func New(o Options) (*Broker, error) {
 	return b, nil
 }
 
+// firstPart is where every room is at home at first: for good, or until the slot table is known.
+func (b *Broker) firstPart() *part {
+	if b.o.Sharded {
+		b.shards = newShards(b)
+		return b.shards.nowhere
+	}
+	b.only = newPart("", b.o.canaryTimeout())
+	b.only.health.blame(errNotYet)
+	return b.only
+}
+
 // closeClients closes what New made.
 func (b *Broker) closeClients() {
+	if b.shards != nil {
+		b.shards.close()
+	}
 	b.publish.Close()
 	b.keys.Close()
 	b.place.close()
@@ -120,6 +143,10 @@ func (b *Broker) Run(ctx context.Context, r Receiver) error {
 	}
 	defer b.closeClients()
 	defer b.rooms.close(ErrClosed)
+	if b.shards != nil {
+		b.shards.run(ctx, r)
+		return nil
+	}
 	b.serve(ctx, b.only, r)
 	return nil
 }
@@ -129,9 +156,13 @@ func (b *Broker) serve(ctx context.Context, p *part, r Receiver) {
 	defer p.health.end(ErrClosed)
 	var wait backoff
 	report := report{log: b.log}
+	if p.master != "" {
+		report.log = b.log.With(slog.String("addr", p.master))
+	}
 	for {
 		end, lived := b.connect(ctx, p, r)
 		b.rooms.lose(p)
+		b.shards.hint()
 		if ctx.Err() != nil {
 			return
 		}
@@ -152,6 +183,11 @@ func (b *Broker) serve(ctx context.Context, p *part, r Receiver) {
 
 // connect finds Redis, and is the life of one link there. lived is for how long it was proven to deliver.
 func (b *Broker) connect(ctx context.Context, p *part, r Receiver) (end ending, lived time.Duration) {
+	if p.master != "" {
+		l := newLink(b, p, r, server{addr: p.master})
+		end = l.run(ctx)
+		return end, l.lived()
+	}
 	s, err := b.place.pick(ctx)
 	if err != nil {
 		return endingOf(reasonDial, fmt.Errorf("finding Redis: %w", err)), 0
@@ -195,16 +231,31 @@ func (b *Broker) Unsubscribe(room string) {
 // Publish sends payload to room, through Redis, and returns once Redis has it. After an error it
 // may have it or not: nothing is sent twice.
 func (b *Broker) Publish(ctx context.Context, room string, payload []byte) error {
-	if err := b.publish.Publish(ctx, b.o.ChannelPrefix+room, payload).Err(); err != nil {
+	if _, err := b.send(ctx, room, payload); err != nil {
 		return fmt.Errorf("publishing to room %q: %w", room, err)
 	}
 	return nil
 }
 
+// send publishes and returns how many subscribers had it.
+func (b *Broker) send(ctx context.Context, room string, payload []byte) (receivers int64, err error) {
+	if b.shards != nil {
+		return b.shards.publisher.publish(ctx, b.o.ChannelPrefix+room, payload)
+	}
+	return b.publish.Publish(ctx, b.o.ChannelPrefix+room, payload).Result()
+}
+
 // Ready returns nil if Redis was proven to deliver within the last Options.CanaryTimeout, so that
 // one quick reconnect changes nothing; else why it is not. Having been unready, it wants two proofs
 // in a row. It is cheap.
-func (b *Broker) Ready() error { return b.only.health.ready(time.Now()) }
+//
+// With Options.Sharded that must hold of more than half of the masters that own slots.
+func (b *Broker) Ready() error {
+	if b.shards != nil {
+		return b.shards.ready(time.Now())
+	}
+	return b.only.health.ready(time.Now())
+}
 
 // Rooms is how many rooms are subscribed, or about to be.
 func (b *Broker) Rooms() int { return b.rooms.len() }

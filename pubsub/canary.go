@@ -44,12 +44,20 @@ func (l *link) sendCanary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.b.o.canaryInterval())
 	defer cancel()
 	sent := strconv.FormatInt(int64(time.Since(l.b.epoch)), 10)
-	err := l.b.place.publishCanary(ctx, l.server, l.b.canary, sent)
+	err := l.publishCanary(ctx, *l.canary.Load(), sent)
 	if isReply(err) {
 		// Redis answers, so another connection would fare no better, and cost every room a gap.
 		l.silence.Reset(l.b.o.canaryTimeout())
 	}
 	return err
+}
+
+func (l *link) publishCanary(ctx context.Context, channel, sent string) (err error) {
+	if l.sharded() {
+		_, err = l.b.shards.canaries.publish(ctx, channel, sent)
+		return err
+	}
+	return l.b.place.publishCanary(ctx, l.server, channel, sent)
 }
 
 // heard is the reader's: a canary came back.

@@ -177,7 +177,7 @@ func watchAt(t *testing.T, o Options, addr, remote string) ending {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	e, over := b.place.watch(ctx, watched{server: server{addr: addr}, remote: tcp, blame: b.health.blame, log: b.log})
+	e, over := b.place.watch(ctx, watched{server: server{addr: addr}, remote: tcp, blame: b.only.health.blame, log: b.log})
 	if !over {
 		t.Fatalf("the link was not ended within %v", patience)
 	}

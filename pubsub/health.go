@@ -22,7 +22,10 @@ type proof struct {
 	wanted int // how many more, each within grace of the one before, until ready
 }
 
-var errUnproven = errors.New("no canary came back in time")
+var (
+	errNotYet   = errors.New("not connected yet")
+	errUnproven = errors.New("no canary came back in time")
+)
 
 // prove is for a canary that came back.
 func (h *health) prove(now time.Time) {

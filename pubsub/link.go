@@ -29,8 +29,13 @@ type link struct {
 	conn   oneConn       // what client dials
 	ps     *redis.PubSub // Receive is the reader's; Subscribe and Unsubscribe are agree's
 
-	command atomic.Pointer[command] // under way; set by agree, advanced by the reader
-	silence *time.Timer             // ends the link unless it is reset; set before the goroutines start
+	window  atomic.Pointer[window] // under way; set by agree, advanced by the reader
+	fences  int                    // sent; agree's
+	canary  atomic.Pointer[string] // the channel on which the link hears itself; set by agree
+	evicted atomic.Bool            // the canary's slot has moved away; set by the reader, cleared by agree
+	staleMu sync.Mutex             // guards stale
+	stale   []string               // channels that are not subscribed, though go-redis believes so
+	silence *time.Timer            // ends the link unless it is reset; set before the goroutines start
 
 	began        time.Time
 	resubscribed chan struct{} // closed by agree once all rooms of earlier links are confirmed or refused
@@ -43,6 +48,12 @@ func newLink(b *Broker, p *part, r Receiver, s server) *link {
 	l := &link{
 		b: b, p: p, r: r, log: b.log.With(slog.Any("addr", s)), server: s, began: time.Now(),
 		resubscribed: make(chan struct{}), live: make(chan struct{}),
+	}
+	l.canary.Store(&b.canary)
+	if l.sharded() {
+		if canary, ok := b.shards.canaryAt(p); ok { // else the link is about to end
+			l.canary.Store(&canary)
+		}
 	}
 	ro := b.access.options()
 	ro.Addr, ro.PoolSize = s.addr, 1
@@ -69,8 +80,8 @@ func (l *link) run(parent context.Context) ending {
 
 	l.ps = l.client.Subscribe(ctx) // no channel yet, so no I/O
 	defer l.ps.Close()
-	first := l.begin("subscribe", l.b.ownChannels())
-	if err := l.ps.Subscribe(ctx, channels(first.rooms)...); err != nil { // dials, and authenticates
+	first := l.ownWindow()
+	if err := l.send(ctx, first); err != nil { // dials, and authenticates
 		return endingOf(reasonDial, fmt.Errorf("connecting: %w", err))
 	}
 	l.silence = time.AfterFunc(l.b.o.canaryTimeout(), func() { end(endSilent) })
@@ -81,6 +92,9 @@ func (l *link) run(parent context.Context) ending {
 	wg.Go(func() { end(l.agree(ctx, first)) })
 	wg.Go(func() { l.sendCanaries(ctx) })
 	wg.Go(func() {
+		if l.sharded() {
+			return // the slot table says which masters there are
+		}
 		if e, over := l.b.place.watch(ctx, l.watched()); over {
 			end(e)
 		}
@@ -110,16 +124,20 @@ func (l *link) read(ctx context.Context) ending {
 	for {
 		reply, err := l.ps.Receive(ctx)
 		if err != nil {
-			if isRefusal(err) && l.refused(err) {
+			if (isRefusal(err) || l.sharded() && isUnsettled(err)) && l.refused(err) {
 				continue
 			}
-			return endingOf(reasonClosed, err)
+			return endingOf(reasonClosed, l.explain(err))
 		}
 		switch reply := reply.(type) {
 		case *redis.Message:
 			l.message(reply)
 		case *redis.Subscription:
 			if err := l.confirmed(reply); err != nil {
+				return endingOf(reasonProtocol, err)
+			}
+		case *redis.Pong:
+			if err := l.ponged(reply.Payload); err != nil {
 				return endingOf(reasonProtocol, err)
 			}
 		}
@@ -131,7 +149,7 @@ func (l *link) message(m *redis.Message) {
 	// go-redis has made this string for this message alone and keeps no reference, so the bytes may
 	// be shared without a copy: they live as long as payload, and nobody writes to them.
 	payload := unsafe.Slice(unsafe.StringData(m.Payload), len(m.Payload))
-	if m.Channel == l.b.canary {
+	if m.Channel == *l.canary.Load() {
 		l.heard(payload)
 		return
 	}

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/roomgate/roomgate/internal/redistest"
 )
 
@@ -54,18 +52,29 @@ func (l *ledger) at(room string) (last, gaps int) {
 func TestNothingIsLostSilently(t *testing.T) {
 	s := redistest.Start(t)
 	o := fast(s)
+	backend := s.Client()
+	kill := func() { backend.ClientKillByFilter(context.Background(), "TYPE", "pubsub") }
+	nothingIsLost(t, o, func(channel, payload string) error {
+		return backend.Publish(context.Background(), channel, payload).Err()
+	}, kill, s.Restart, kill, func() {
+		s.Pause()
+		time.Sleep(o.CanaryTimeout + 2*o.CanaryInterval)
+		s.Resume()
+	})
+}
+
+func nothingIsLost(t *testing.T, o Options, publish func(channel, payload string) error, harms ...func()) {
 	o.LeaveDelay = 5 * time.Millisecond
 	l := &ledger{last: map[string]int{}, gaps: map[string]int{}}
 	b := runWith(t, o, l)
 	ready(t, b)
-	backend := s.Client()
 
 	var over atomic.Bool
 	var published, gapped atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			h := holder{b: b, l: l, backend: backend, room: strconv.Itoa(i), rnd: rand.New(rand.NewPCG(1, uint64(i)))}
+			h := holder{b: b, l: l, publish: publish, room: strconv.Itoa(i), rnd: rand.New(rand.NewPCG(1, uint64(i)))}
 			for !over.Load() {
 				if err := h.once(&published, &gapped); err != nil {
 					t.Error(err)
@@ -74,12 +83,7 @@ func TestNothingIsLostSilently(t *testing.T) {
 			}
 		})
 	}
-	for _, harm := range []func(){
-		func() { backend.ClientKillByFilter(context.Background(), "TYPE", "pubsub") },
-		s.Restart,
-		func() { backend.ClientKillByFilter(context.Background(), "TYPE", "pubsub") },
-		func() { s.Pause(); time.Sleep(o.CanaryTimeout + 2*o.CanaryInterval); s.Resume() },
-	} {
+	for _, harm := range harms {
 		eventually(t, "ready", func() bool { return b.Ready() == nil && b.Check() == nil })
 		before := published.Load()
 		eventually(t, "messages", func() bool { return published.Load() > before+500 })
@@ -102,7 +106,7 @@ func TestNothingIsLostSilently(t *testing.T) {
 type holder struct {
 	b       *Broker
 	l       *ledger
-	backend *redis.Client
+	publish func(channel, payload string) error
 	room    string
 	rnd     *rand.Rand
 	n       int // the last number sent
@@ -121,7 +125,7 @@ func (h *holder) once(published, gapped *atomic.Int64) error {
 	for range h.rnd.IntN(4) {
 		_, before := h.l.at(h.room)
 		h.n++
-		if h.backend.Publish(context.Background(), prefix+h.room, strconv.Itoa(h.n)).Err() != nil {
+		if h.publish(prefix+h.room, strconv.Itoa(h.n)) != nil {
 			continue // Redis may have had it or not
 		}
 		published.Add(1)

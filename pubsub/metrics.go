@@ -68,6 +68,9 @@ func newMetrics(b *Broker) (metrics, error) {
 			Help: "Sentinels of redis.url that answered when they were asked last.",
 		}, func() float64 { return float64(p.well()) }))
 	}
+	if b.shards != nil {
+		all = append(all, b.shards.gauges()...)
+	}
 	for _, c := range all {
 		if err := b.o.Metrics.Register(c); err != nil {
 			return m, err

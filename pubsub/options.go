@@ -49,6 +49,11 @@ type Options struct {
 	// They are read for each connection. Empty means none.
 	CertFile, KeyFile string
 
+	// Sharded subscribes rooms by SSUBSCRIBE, each at the master of a Cluster that owns its slot, and publishes by
+	// SPUBLISH; for redis+cluster:// only, and Redis 7.0 or newer. Backends then have to SPUBLISH, too. The user needs
+	// +ssubscribe +sunsubscribe +spublish +ping +cluster|slots, and with a ControlChannel also what it needs without.
+	Sharded bool
+
 	// ChannelPrefix and the room's name together are the Redis channel; empty means no prefix.
 	ChannelPrefix string
 

@@ -2,28 +2,33 @@ package pubsub
 
 import (
 	"container/list"
-	"fmt"
 	"time"
 )
 
 // A part is the rooms that one connection serves, and what is to be told to Redis of them there:
-// all rooms, or in a Cluster with sharded pub/sub those of the slots that one master owns. It
-// outlives its links, which come one after the other.
+// all rooms, or with Options.Sharded those of the slots that one master owns. It outlives its links,
+// which come one after the other.
 type part struct {
+	master string        // address of the master whose slots it serves; empty: all channels, at any server
 	wake   chan struct{} // capacity 1: there is something to agree on
 	health health
 
 	// guarded by rooms.mu
-	todo    []*room   // to subscribe, oldest first
-	idle    list.List // of *room, to unsubscribe, soonest first
-	refused postponed // Redis refused them though they are held
+	todo    []*room            // to subscribe, oldest first
+	idle    list.List          // of *room, to unsubscribe, soonest first
+	away    map[*room]struct{} // joined here, though they belong elsewhere: to unsubscribe now
+	refused postponed          // Redis refused them though they are held
+	later   postponed          // the Cluster could not serve them when it was asked
 }
 
-func newPart(grace time.Duration) *part {
+func newPart(master string, grace time.Duration) *part {
 	return &part{
+		master:  master,
 		wake:    make(chan struct{}, 1),
 		health:  health{grace: grace},
+		away:    make(map[*room]struct{}),
 		refused: newPostponed(refusedRetry),
+		later:   newPostponed(unsettledRetry),
 	}
 }
 
@@ -64,34 +69,7 @@ func (s *postponed) sooner(next time.Time) time.Time {
 	return next
 }
 
-// check recomputes what must hold of a part's lists between any two calls. mu is held.
-func (p *part) check(rs *rooms) error {
-	todo, idle := make(map[*room]bool, len(p.todo)), 0
-	for _, rm := range p.todo {
-		if todo[rm] || !rm.queued || rm.home != p {
-			return fmt.Errorf("room %q is in a queue: twice %v, queued %v, at home there %v", rs.name(rm), todo[rm], rm.queued, rm.home == p)
-		}
-		todo[rm] = true
-	}
-	for e := p.idle.Front(); e != nil; e = e.Next() {
-		if rm := e.Value.(*room); rm.idle != e || rm.home != p {
-			return fmt.Errorf("room %q is listed as idle: %v, at home there %v", rs.name(rm), rm.idle == e, rm.home == p)
-		}
-	}
-	for name, rm := range rs.byName {
-		if rm.home != p {
-			continue
-		}
-		if rm.queued != todo[rm] {
-			return fmt.Errorf("room %q: queued %v, in the queue %v", name, rm.queued, todo[rm])
-		}
-		if rm.idle != nil {
-			idle++
-		}
-		delete(todo, rm)
-	}
-	if idle != p.idle.Len() || len(todo) > 0 {
-		return fmt.Errorf("%d rooms are idle, %d listed; %d are queued, but not in the books", idle, p.idle.Len(), len(todo))
-	}
-	return nil
+func (s *postponed) has(rm *room) bool {
+	_, has := s.rooms[rm]
+	return has
 }

@@ -20,6 +20,9 @@ func Probe(ctx context.Context, o Options) (found string, err error) {
 		return "", err
 	}
 	defer b.closeClients()
+	if b.shards != nil {
+		return b.shards.try(ctx)
+	}
 	var errs []error
 	for range b.place.choices() {
 		s, err := b.place.pick(ctx)
@@ -59,6 +62,11 @@ func (b *Broker) probe(ctx context.Context, s server) error {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for a canary: %w", context.Cause(ctx))
 	}
+	return b.probeRoom(ctx, heard)
+}
+
+// probeRoom joins a room that nobody else knows, and hears what it publishes there.
+func (b *Broker) probeRoom(ctx context.Context, heard probed) error {
 	room := "roomgate-probe-" + rand.Text()
 	if err := b.Subscribe(ctx, room); err != nil {
 		return err
@@ -101,10 +109,12 @@ func Publish(ctx context.Context, o Options, room string, payload []byte) (recei
 		return 0, err
 	}
 	defer b.closeClients()
-	if err := reach(ctx, b.place, b.publish); err != nil {
-		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
+	if b.shards == nil {
+		if err := reach(ctx, b.place, b.publish); err != nil {
+			return 0, fmt.Errorf("publishing to room %q: %w", room, err)
+		}
 	}
-	if receivers, err = b.publish.Publish(ctx, o.ChannelPrefix+room, payload).Result(); err != nil {
+	if receivers, err = b.send(ctx, room, payload); err != nil {
 		return 0, fmt.Errorf("publishing to room %q: %w", room, err)
 	}
 	return receivers, nil

@@ -2,7 +2,6 @@ package pubsub
 
 import (
 	"container/list"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -22,7 +21,7 @@ const (
 type room struct {
 	channel string // prefix and name; never changes
 
-	home    *part // whose link subscribes it; another only while the room is absent
+	home    *part // whose link subscribes it; it changes only while the room is absent
 	state   state
 	queued  bool          // it stands in home.todo
 	lost    bool          // its holders were joined on a connection that ended, and have no gap yet
@@ -48,10 +47,9 @@ type rooms struct {
 
 	mu     sync.Mutex
 	byName map[string]*room
-	parts  map[*part]struct{} // where rooms may be at home
-	closed error              // what every Subscribe returns from now on; nil while open
-
-	homeOf func(channel string) *part // where a room that is absent belongs
+	parts  map[*part]struct{}         // where rooms may be at home
+	homeOf func(channel string) *part // where a room belongs; it is there, or will be
+	closed error                      // what every Subscribe returns from now on; nil while open
 }
 
 // newRooms makes books of which only serves all rooms.
@@ -81,7 +79,7 @@ func (rs *rooms) hold(name string) (*confirmation, error) {
 		rs.keep(rm)
 		return nil, nil
 	}
-	if rm.state == absent {
+	if rm.state == absent && !rm.home.later.has(rm) {
 		rs.queue(rm)
 	}
 	if rm.waiting == nil {
@@ -140,8 +138,8 @@ func (rs *rooms) release(rm *room, n int, now time.Time) {
 		rm.leaveAt = now.Add(rs.leaveDelay)
 		rm.idle = rm.home.idle.PushBack(rm)
 		rm.home.nudge()
-	case rm.state == absent && !rm.queued: // refused
-		delete(rs.byName, rs.name(rm))
+	case rm.state == absent && !rm.queued: // refused, or for later
+		rs.forget(rm)
 	}
 	// Else it is under way or queued: its confirmation, or takeJoins, finds the count at 0.
 }
@@ -157,11 +155,24 @@ func (rs *rooms) keep(rm *room) {
 // queue has rm, which is absent, subscribed by one of the next batches. mu is held.
 func (rs *rooms) queue(rm *room) {
 	if !rm.queued {
+		rm.unpostpone()
 		rm.queued = true
 		rm.home = rs.homeOf(rm.channel)
 		rm.home.todo = append(rm.home.todo, rm)
 		rm.home.nudge()
 	}
+}
+
+// unpostpone takes rm out of what is to be tried again later. mu is held.
+func (rm *room) unpostpone() {
+	delete(rm.home.refused.rooms, rm)
+	delete(rm.home.later.rooms, rm)
+}
+
+// forget takes rm, which is absent and not queued, out of the books. mu is held.
+func (rs *rooms) forget(rm *room) {
+	rm.unpostpone()
+	delete(rs.byName, rs.name(rm))
 }
 
 // name is what the package's caller calls rm.
@@ -172,35 +183,4 @@ func (rs *rooms) len() int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	return len(rs.byName)
-}
-
-// check recomputes what must hold between any two calls.
-func (rs *rooms) check() error {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	for name, rm := range rs.byName {
-		_, known := rs.parts[rm.home]
-		switch {
-		case rm.channel != rs.prefix+name:
-			return fmt.Errorf("room %q stands under %q", rm.channel, name)
-		case !known:
-			return fmt.Errorf("room %q is at home nowhere", name)
-		case rm.count < 0 || rm.holders() < 0:
-			return fmt.Errorf("room %q is held %d times, %d told", name, rm.count, rm.holders())
-		case rm.queued && rm.state != absent:
-			return fmt.Errorf("room %q is queued in state %d", name, rm.state)
-		case (rm.idle != nil) != (rm.state == joined && rm.count == 0):
-			return fmt.Errorf("room %q: idle %v, state %d, held %d times", name, rm.idle != nil, rm.state, rm.count)
-		case rm.waiting != nil && (rm.state == joined || rm.waiting.calls == 0):
-			return fmt.Errorf("room %q: %d wait in state %d", name, rm.waiting.calls, rm.state)
-		case rm.state == absent && !rm.queued && (rm.refused == nil || rm.count == 0):
-			return fmt.Errorf("room %q is forgotten, held %d times", name, rm.count)
-		}
-	}
-	for p := range rs.parts {
-		if err := p.check(rs); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -44,11 +44,25 @@ func (rs *rooms) queued(p *part) int {
 	return len(p.todo)
 }
 
-// takeLeaves marks up to limit rooms of p as leaving whose delay is over.
+// takeLeaves marks up to limit rooms of p as leaving: those that belong elsewhere now, and those whose
+// delay is over.
 func (rs *rooms) takeLeaves(p *part, now time.Time, limit int) []*room {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	var batch []*room
+	for rm := range p.away {
+		if len(batch) == limit {
+			return batch
+		}
+		delete(p.away, rm)
+		if rs.homeOf(rm.channel) == p { // it has come back
+			continue
+		}
+		rs.keep(rm)
+		rm.state = leaving
+		rm.lost = rm.holders() > 0
+		batch = append(batch, rm)
+	}
 	for e := p.idle.Front(); e != nil && len(batch) < limit; e = p.idle.Front() {
 		rm := e.Value.(*room)
 		if rm.leaveAt.After(now) {
@@ -61,27 +75,26 @@ func (rs *rooms) takeLeaves(p *part, now time.Time, limit int) []*room {
 	return batch
 }
 
-// nextDue queues p's refused rooms if it is time, and says when there will be something to do
+// nextDue queues p's postponed rooms if it is time, and says when there will be something to do
 // there without anybody asking; zero means never.
 func (rs *rooms) nextDue(p *part, now time.Time) time.Time {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if p.refused.due(now) {
-		for rm := range p.refused.rooms {
-			if rs.byName[rs.name(rm)] == rm && rm.state == absent {
+	for _, s := range []*postponed{&p.refused, &p.later} {
+		if s.due(now) {
+			for rm := range s.rooms {
 				rs.queue(rm)
 			}
 		}
-		clear(p.refused.rooms)
 	}
 	var next time.Time
 	switch {
-	case len(p.todo) > 0:
+	case len(p.todo) > 0 || len(p.away) > 0:
 		return now
 	case p.idle.Len() > 0:
 		next = p.idle.Front().Value.(*room).leaveAt
 	}
-	return p.refused.sooner(next)
+	return p.later.sooner(p.refused.sooner(next))
 }
 
 // owedGap reports whether rm's holders are to be told of a gap before anybody is told that it is joined.
@@ -98,21 +111,30 @@ func (rs *rooms) confirmJoin(rm *room, now time.Time) {
 	rm.state, rm.lost, rm.refused = joined, false, nil
 	rs.answer(rm, nil)
 	rs.release(rm, 0, now) // if all gave up meanwhile, it is idle from now on
+	if rs.homeOf(rm.channel) != rm.home {
+		rs.sendAway(rm)
+	}
 }
 
-// confirmLeave is for an UNSUBSCRIBE that Redis confirmed.
-func (rs *rooms) confirmLeave(rm *room) {
+// confirmLeave is for an UNSUBSCRIBE that Redis confirmed on the link of p.
+func (rs *rooms) confirmLeave(p *part, rm *room) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rm.state != leaving {
-		return // refused, and unsubscribed only to be forgotten by the client
+	// Else it was refused, and unsubscribed only to be forgotten by the client; or Redis had said so before, and by now
+	// it may be anything at another home.
+	if rm.state == leaving && rm.home == p {
+		rs.gone(rm)
 	}
+}
+
+// gone is for a room that was leaving and is not subscribed any more. mu is held.
+func (rs *rooms) gone(rm *room) {
 	rm.state = absent
-	if rm.count > 0 { // somebody came back meanwhile
+	if rm.count > 0 { // it belongs elsewhere, or somebody came back meanwhile
 		rs.queue(rm)
 		return
 	}
-	delete(rs.byName, rs.name(rm))
+	rs.forget(rm)
 }
 
 // refuse is for a SUBSCRIBE of rm alone that Redis refused: it fails those who wait. Those who hold
@@ -126,11 +148,15 @@ func (rs *rooms) refuse(rm *room, err error, now time.Time) (gap bool) {
 		rm.count -= c.calls
 		rs.answer(rm, fmt.Errorf("room %q: %w: %w", rs.name(rm), ErrRefused, err))
 	}
-	if rm.count == 0 {
-		delete(rs.byName, rs.name(rm))
+	switch {
+	case rm.count == 0:
+		rs.forget(rm)
 		return false
+	case rs.homeOf(rm.channel) != rm.home:
+		rs.queue(rm)
+	default:
+		rm.home.refused.add(rm, now)
 	}
-	rm.home.refused.add(rm, now)
 	return gap
 }
 
@@ -139,14 +165,14 @@ func (rs *rooms) lose(p *part) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	p.idle.Init()
-	clear(p.refused.rooms)
-	for name, rm := range rs.byName {
+	clear(p.away)
+	for _, rm := range rs.byName {
 		if rm.home != p {
 			continue
 		}
 		rm.idle = nil
 		if rm.count == 0 && !rm.queued {
-			delete(rs.byName, name)
+			rs.forget(rm)
 			continue
 		}
 		if rm.state == joined {

@@ -8,19 +8,25 @@ import (
 	"time"
 )
 
-// A fakeLink answers as Redis does, one command at a time, and knows what is subscribed.
+// A fakeLink answers as Redis does, one window at a time, and knows what is subscribed.
 type fakeLink struct {
 	rs         *rooms
 	p          *part
+	serves     func(name string) bool // whether the slot is here; nil: all are
 	forbidden  map[string]bool
 	subscribed map[string]bool
 	gaps       map[string]int
-	batch      []*room // under way
-	leaving    bool    // batch is to leave
+	unasked    []string // what Redis has unsubscribed and the link has not read
+	batch      []*room  // under way
+	leaving    bool     // batch is to leave
 }
 
-// step sends the next command, or answers the one under way.
+// step sends the next command, or answers the one under way, after what Redis said before.
 func (l *fakeLink) step(now time.Time) {
+	for _, name := range l.unasked {
+		l.rs.unsubscribed(l.p, prefix+name, now)
+	}
+	l.unasked = nil
 	if l.batch == nil {
 		l.rs.nextDue(l.p, now)
 		if l.batch, _ = l.rs.takeJoins(l.p, 2); l.batch == nil {
@@ -34,7 +40,9 @@ func (l *fakeLink) step(now time.Time) {
 		switch {
 		case l.leaving:
 			delete(l.subscribed, name)
-			l.rs.confirmLeave(rm)
+			l.rs.confirmLeave(l.p, rm)
+		case l.serves != nil && !l.serves(name):
+			l.rs.postpone(rm, now)
 		case l.forbidden[name]:
 			if l.rs.refuse(rm, errors.New("NOPERM"), now) {
 				l.gaps[name]++
@@ -50,8 +58,16 @@ func (l *fakeLink) step(now time.Time) {
 	l.batch, l.leaving = nil, false
 }
 
+// evict is a slot that moves away.
+func (l *fakeLink) evict(name string) {
+	if l.subscribed[name] {
+		delete(l.subscribed, name)
+		l.unasked = append(l.unasked, name)
+	}
+}
+
 func (l *fakeLink) lose() {
-	l.batch, l.leaving = nil, false
+	l.batch, l.leaving, l.unasked = nil, false, nil
 	clear(l.subscribed)
 	l.rs.lose(l.p)
 }
@@ -83,7 +99,7 @@ func TestTheBooksHoldInAnyOrder(t *testing.T) {
 
 func anyOrder(rnd *rand.Rand) error {
 	now := time.Unix(0, 0)
-	p := newPart(time.Second)
+	p := newPart("", time.Second)
 	rs := newRooms(prefix, 5*time.Second, p)
 	l := &fakeLink{rs: rs, p: p, forbidden: map[string]bool{"r0": true}, subscribed: map[string]bool{}, gaps: map[string]int{}}
 	held := map[string]int{}

@@ -139,6 +139,7 @@ func pubsubOptions(c *config.Config) pubsub.Options {
 	return pubsub.Options{
 		ControlChannel: control,
 		URL:            string(c.Redis.URL),
+		Sharded:        c.Redis.Sharded,
 		Username:       c.Redis.Username,
 		Password:       string(c.Redis.Password),
 		PasswordFile:   c.Redis.PasswordFile,

@@ -1,0 +1,82 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// In sharded pub/sub the canary of a link is of a slot that its master owns. Slots move, and then another takes its
+// place: that costs the rooms of the link nothing.
+
+// settleCanary looks at the answer to the first canary of a link.
+func (l *link) settleCanary(ctx context.Context, own *window) error {
+	switch err := own.commands[0].err; {
+	case own.err != nil:
+		return fmt.Errorf("asking for an answer to PING, which sharded pub/sub needs (allow it by +ping): %w", own.err)
+	case err == nil:
+		return nil
+	case !isUnsettled(err):
+		return fmt.Errorf("subscribing to %s*: %w", canaryPrefix, err)
+	}
+	l.evicted.Store(true)
+	return l.keepCanary(ctx)
+}
+
+// keepCanary subscribes another canary if the slot of the last has moved away. While the table does not know
+// better it tries again and again; what is silent all the time ends the link.
+func (l *link) keepCanary(ctx context.Context) error {
+	for l.evicted.Load() {
+		if canary, ok := l.b.shards.canaryAt(l.p); ok {
+			l.remembered(*l.canary.Swap(&canary))
+			l.evicted.Store(false)
+			own := l.ownWindow()
+			if err := l.send(ctx, own); err != nil {
+				return fmt.Errorf("sending %s: %w", own.kind, err)
+			}
+			if err := l.await(ctx, own); err != nil {
+				return err
+			}
+			switch err := own.commands[0].err; {
+			case err == nil:
+				return nil
+			case !isUnsettled(err):
+				return fmt.Errorf("subscribing to %s*: %w", canaryPrefix, err)
+			}
+			l.evicted.Store(true)
+		}
+		l.b.shards.hint()
+		select {
+		case <-time.After(unsettledRetry):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// unsubscribed is the reader's: Redis says that channel is not subscribed any more, asked or not.
+func (l *link) unsubscribed(channel string) {
+	if channel == *l.canary.Load() {
+		l.evicted.Store(true)
+		l.p.nudge()
+		l.b.shards.hint()
+		return
+	}
+	if l.b.rooms.unsubscribed(l.p, channel, time.Now()) {
+		l.remembered(channel)
+		l.b.shards.hint()
+	}
+}
+
+// explain adds to an error of Redis what to do about it.
+func (l *link) explain(err error) error {
+	if _, said := errors.AsType[redis.Error](err); said && l.sharded() && strings.HasPrefix(err.Error(), "ERR unknown command") {
+		return fmt.Errorf("sharded pub/sub needs Redis 7.0 or newer: %w", err)
+	}
+	return err
+}
