@@ -2,12 +2,8 @@ package pubsub
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // In sharded pub/sub the canary of a link is of a slot that its master owns. Slots move, and then another takes its
@@ -16,8 +12,10 @@ import (
 // settleCanary looks at the answer to the first canary of a link.
 func (l *link) settleCanary(ctx context.Context, own *window) error {
 	switch err := own.commands[0].err; {
+	case isRefusal(own.err):
+		return fmt.Errorf("sharded pub/sub needs PING (allow it by +ping): %w", own.err)
 	case own.err != nil:
-		return fmt.Errorf("asking for an answer to PING, which sharded pub/sub needs (allow it by +ping): %w", own.err)
+		return fmt.Errorf("waiting for the answer to PING: %w", own.err)
 	case err == nil:
 		return nil
 	case !isUnsettled(err):
@@ -71,12 +69,4 @@ func (l *link) unsubscribed(channel string) {
 		l.remembered(channel)
 		l.b.shards.hint()
 	}
-}
-
-// explain adds to an error of Redis what to do about it.
-func (l *link) explain(err error) error {
-	if _, said := errors.AsType[redis.Error](err); said && l.sharded() && strings.HasPrefix(err.Error(), "ERR unknown command") {
-		return fmt.Errorf("sharded pub/sub needs Redis 7.0 or newer: %w", err)
-	}
-	return err
 }

@@ -242,6 +242,29 @@ func TestWithoutMostMastersItIsNotReady(t *testing.T) {
 	}
 }
 
+// A master that stops is replaced, and comes back in the belief that it is one. Its rooms get one gap, and what it says
+// of itself is outvoted.
+func TestAMasterThatComesBackIsOutvoted(t *testing.T) {
+	c := redistest.StartCluster(t, 3, 1)
+	b, r := run(t, shardedOptions(c))
+	ready(t, b)
+	const n = 100
+	hold(t, b, n)
+	stopped := c.Masters()[2]
+	want := roomsAt(c, stopped, n)
+	slot := c.Slot(prefix + first(want))
+	stopped.Pause()
+	c.AwaitNewMasterFor(slot, stopped)
+	eventually(t, "gaps", func() bool { return maps.Equal(r.gapsByRoom(), want) })
+	heardByAll(t, c.Client(), r, n, "replaced")
+	stopped.Resume()
+	c.AwaitAgreement()
+	heardByAll(t, c.Client(), r, n, "back")
+	if got := r.gapsByRoom(); !maps.Equal(got, want) {
+		t.Errorf("gaps %v, want %v", got, want)
+	}
+}
+
 // canariesAt are the canary channels that somebody hears at a master.
 func canariesAt(t testing.TB, s *redistest.Server) []string {
 	t.Helper()

@@ -80,7 +80,7 @@ func (b *Broker) askSlots(ctx context.Context, addr string) (*slotTable, error) 
 	client := b.access.clientOf(server{addr: addr})
 	defer client.Close()
 	defer context.AfterFunc(ctx, func() { client.Close() })() // go-redis knows deadlines only
-	ranges, err := client.ClusterSlots(ctx).Result() //nolint:staticcheck // one right, +cluster|slots, is enough for both ways to use a Cluster
+	ranges, err := client.ClusterSlots(ctx).Result()          //nolint:staticcheck // one right, +cluster|slots, is enough for both ways to use a Cluster
 	if err != nil {
 		if _, said := errors.AsType[redis.Error](err); said && isRefusal(err) {
 			err = fmt.Errorf("%w: allow it by +cluster|slots", err)

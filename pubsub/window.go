@@ -238,21 +238,3 @@ func (l *link) gap(rm *room) {
 	l.b.metrics.gaps.Inc()
 	l.r.Gap(l.b.rooms.name(rm))
 }
-
-// isRefusal tells an ACL's error reply from all other errors.
-func isRefusal(err error) bool {
-	_, said := errors.AsType[redis.Error](err)
-	return said && redis.IsPermissionError(err)
-}
-
-// isMoved tells the error reply of a node that does not own the slot.
-func isMoved(err error) bool {
-	_, moved := redis.IsMovedError(err)
-	return moved
-}
-
-// isUnsettled tells an error reply of a Cluster that changes, or of a node that starts: another time, or elsewhere,
-// the same command may work.
-func isUnsettled(err error) bool {
-	return isMoved(err) || redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsLoadingError(err) || redis.IsMasterDownError(err)
-}
