@@ -15,8 +15,8 @@ import (
 
 // pageACLs returns the ACL SETUSER lines of docs/operating.md, by their order: of a gateway that
 // publishes and of one that does not, what control, auth.revoked and a Cluster add, of a user of
-// Sentinels, of a backend, and what that needs to take users out.
-func pageACLs(t *testing.T) (lines [8][]any) {
+// Sentinels, of sharded pub/sub, of a backend, and what that needs to take users out.
+func pageACLs(t *testing.T) (lines [9][]any) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operating.md")
 	if err != nil {
@@ -43,7 +43,7 @@ func pageACLs(t *testing.T) (lines [8][]any) {
 
 func TestACLsOfTheOperatorsPageAreEnough(t *testing.T) {
 	acls := pageACLs(t)
-	publishing, listening, control, revoked, cluster, backend, takingOut := acls[0], acls[1], acls[2], acls[3], acls[4], acls[6], acls[7] // 5 is for Sentinels
+	publishing, listening, control, revoked, cluster, backend, takingOut := acls[0], acls[1], acls[2], acls[3], acls[4], acls[7], acls[8] // 5 is for Sentinels, 6 for sharded pub/sub
 	for name, gateway := range map[string][]any{"publishing": publishing, "listening": listening} {
 		t.Run(name, func(t *testing.T) {
 			s := redistest.Start(t)

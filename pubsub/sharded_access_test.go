@@ -11,12 +11,12 @@ import (
 	"github.com/roomgate/roomgate/internal/secrecy"
 )
 
-// acl is what docs/security.md gives a user for sharded pub/sub.
-func acl(t testing.TB, c *redistest.Cluster, rules string) {
+// setACL gives all nodes a user of these rules.
+func setACL(t testing.TB, c *redistest.Cluster, rules string) {
 	t.Helper()
 	secrecy.Secret(secret)
 	for _, s := range c.Nodes() {
-		args := []any{"ACL", "SETUSER", "gate", "reset", "on", ">" + secret}
+		args := []any{"ACL", "SETUSER", "roomgate"}
 		for rule := range strings.FieldsSeq(rules) {
 			args = append(args, rule)
 		}
@@ -26,21 +26,28 @@ func acl(t testing.TB, c *redistest.Cluster, rules string) {
 	}
 }
 
-const (
-	shardedACL = "resetchannels &room:* &roomgate:canary:* +ssubscribe +sunsubscribe +spublish +ping +cluster|slots"
-	controlACL = " &roomgate:control +subscribe +unsubscribe +publish +cluster|info"
-)
+// shardedACL is what docs/operating.md gives a user for sharded pub/sub.
+func shardedACL(t *testing.T) string {
+	rules := ""
+	for _, word := range pageACLs(t)[6][3:] {
+		rules += fmt.Sprint(word, " ")
+	}
+	return rules
+}
+
+// controlACL is what it adds for control.enabled.
+const controlACL = "&roomgate:control +subscribe +unsubscribe +publish +cluster|info"
 
 func TestTheDocumentedACLIsEnoughForShardedPubSub(t *testing.T) {
 	c := redistest.StartCluster(t, 3, 0)
 	o := shardedOptions(c)
-	o.Username, o.Password = "gate", secret
+	o.Username, o.Password = "roomgate", secret
 	for i, control := range []string{"", "roomgate:control"} {
-		rules := shardedACL
+		rules := shardedACL(t)
 		if o.ControlChannel = control; control != "" {
 			rules += controlACL
 		}
-		acl(t, c, rules)
+		setACL(t, c, rules)
 		found, err := Probe(t.Context(), o)
 		if err != nil || !strings.HasPrefix(found, "3 masters") {
 			t.Errorf("control %q: Probe = %q, %v", control, found, err)
@@ -64,7 +71,7 @@ func TestTheDocumentedACLIsEnoughForShardedPubSub(t *testing.T) {
 	// Each command is needed, and named by Probe if it is missing.
 	o.ControlChannel = ""
 	for command, word := range map[string]string{"ssubscribe": "ssubscribe", "spublish": "spublish", "ping": "+ping", "cluster|slots": "+cluster|slots"} {
-		acl(t, c, strings.Replace(shardedACL, "+"+command, "", 1))
+		setACL(t, c, strings.Replace(shardedACL(t), "+"+command+" ", "", 1))
 		if _, err := Probe(t.Context(), o); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("without %s: Probe = %v", command, err)
 		}
@@ -73,9 +80,9 @@ func TestTheDocumentedACLIsEnoughForShardedPubSub(t *testing.T) {
 
 func TestAForbiddenRoomIsRefusedAloneInACluster(t *testing.T) {
 	c := redistest.StartCluster(t, 3, 0)
-	acl(t, c, strings.Replace(shardedACL, "&room:*", "&room:1* &room:2*", 1))
+	setACL(t, c, strings.Replace(shardedACL(t), "&room:*", "&room:1* &room:2*", 1))
 	o := shardedOptions(c)
-	o.Username, o.Password = "gate", secret
+	o.Username, o.Password = "roomgate", secret
 	b, _ := run(t, o)
 	ready(t, b)
 	allowed, refused := 0, 0

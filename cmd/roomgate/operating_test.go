@@ -35,7 +35,10 @@ func TestOperatorsPageHasEachMetricAndNoOther(t *testing.T) {
 		s.metrics.Describe(descriptions)
 	}()
 	name := regexp.MustCompile(`fqName: "(roomgate_[a-z_]+)"`)
-	there := map[string]bool{"roomgate_tls_certificate_expiry_timestamp_seconds": true, "roomgate_redis_sentinels": true} // with TLS, and with Sentinels only
+	there := map[string]bool{ // with TLS, with Sentinels, and with sharded pub/sub only
+		"roomgate_tls_certificate_expiry_timestamp_seconds": true, "roomgate_redis_sentinels": true,
+		"roomgate_redis_masters": true, "roomgate_redis_masters_proven": true,
+	}
 	for d := range descriptions {
 		if m := name.FindStringSubmatch(d.String()); m != nil {
 			there[m[1]] = true
