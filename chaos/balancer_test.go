@@ -1,0 +1,219 @@
+//go:build linux
+
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	probeEvery = 100 * time.Millisecond // between two looks at /readyz
+	copySize   = 4 << 10                // bytes of buffer, twice for each connection
+)
+
+// A balancer is a TCP load balancer: each connection goes to the next of the replicas that said at
+// /readyz that they are ready when they were last asked. If there is none, it closes it.
+type balancer struct {
+	t      testing.TB
+	l      net.Listener
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // all that it runs; over when finish returns
+
+	mu       sync.Mutex // guards what follows
+	backends []*backend
+	turn     int
+	conns    map[net.Conn]struct{} // open ones, both sides
+	closed   bool
+}
+
+type backend struct {
+	*replica
+	ready    bool
+	upgrades []time.Time // that it answered with 101
+}
+
+func startBalancer(t testing.TB) *balancer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &balancer{t: t, l: l, cancel: cancel, conns: make(map[net.Conn]struct{})}
+	b.wg.Go(func() { b.probe(ctx) }) // both end in finish
+	b.wg.Go(b.accept)
+	t.Cleanup(b.finish)
+	return b
+}
+
+func (b *balancer) addr() string { return b.l.Addr().String() }
+
+// add puts a replica, which is ready, into the round.
+func (b *balancer) add(r *replica) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.backends = append(b.backends, &backend{replica: r, ready: true})
+}
+
+// probe asks every replica that lives whether it is ready.
+func (b *balancer) probe(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		b.mu.Lock()
+		all := append([]*backend(nil), b.backends...)
+		b.mu.Unlock()
+		for _, each := range all {
+			status := 0
+			if each.lives() {
+				status, _ = each.get("/readyz")
+			}
+			b.mu.Lock()
+			each.ready = status == http.StatusOK
+			b.mu.Unlock()
+		}
+	}
+}
+
+func (b *balancer) accept() {
+	for {
+		client, err := b.l.Accept()
+		if err != nil {
+			return // finish has closed it
+		}
+		b.wg.Go(func() { b.serve(client) })
+	}
+}
+
+// serve connects a client to a replica, until either ends.
+func (b *balancer) serve(client net.Conn) {
+	defer b.forget(client)
+	if !b.remember(client) {
+		return
+	}
+	server, to := b.dial()
+	if server == nil {
+		return
+	}
+	defer b.forget(server)
+	if !b.remember(server) {
+		return
+	}
+	b.wg.Go(func() {
+		relay(server, client, nil)
+		b.forget(server) // which ends the other direction
+	})
+	relay(client, server, func(first []byte) {
+		if bytes.HasPrefix(first, []byte("HTTP/1.1 101")) {
+			b.mu.Lock()
+			to.upgrades = append(to.upgrades, time.Now())
+			b.mu.Unlock()
+		}
+	})
+}
+
+// dial connects to the next replica that is ready and takes the connection; nil: there is none.
+func (b *balancer) dial() (net.Conn, *backend) {
+	b.mu.Lock()
+	all := append([]*backend(nil), b.backends...)
+	b.turn++
+	turn := b.turn
+	b.mu.Unlock()
+	for i := range all {
+		each := all[(turn+i)%len(all)]
+		b.mu.Lock()
+		ready := each.ready
+		b.mu.Unlock()
+		if !ready {
+			continue
+		}
+		if nc, err := net.DialTimeout("tcp", each.addr, time.Second); err == nil {
+			return nc, each
+		}
+	}
+	return nil, nil
+}
+
+// relay copies until either side ends. It does not use the kernel's splice, which holds two more
+// descriptors for each direction.
+func relay(to, from net.Conn, first func([]byte)) {
+	buf := make([]byte, copySize)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 && first != nil {
+			first(buf[:n])
+			first = nil
+		}
+		if n > 0 {
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (b *balancer) remember(nc net.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.conns[nc] = struct{}{}
+	return !b.closed
+}
+
+func (b *balancer) forget(nc net.Conn) {
+	nc.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.conns, nc)
+}
+
+// peak is the most connections that any replica has upgraded within one second.
+func (b *balancer) peak() (most int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, each := range b.backends {
+		from := 0
+		for i, at := range each.upgrades {
+			for at.Sub(each.upgrades[from]) >= time.Second {
+				from++
+			}
+			most = max(most, i-from+1)
+		}
+	}
+	return most
+}
+
+// forgetPeak begins the count of peak anew.
+func (b *balancer) forgetPeak() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, each := range b.backends {
+		each.upgrades = nil
+	}
+}
+
+// finish closes everything and waits.
+func (b *balancer) finish() {
+	b.cancel()
+	b.l.Close()
+	b.mu.Lock()
+	b.closed = true
+	for nc := range b.conns {
+		nc.Close()
+	}
+	b.mu.Unlock()
+	b.wg.Wait()
+}

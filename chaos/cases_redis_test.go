@@ -1,0 +1,161 @@
+//go:build linux
+
+package chaos
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/roomgate/roomgate/internal/redistest"
+)
+
+// A lone world has one Redis server, and a toxiproxy between it and the gateways. Publishers go to
+// the server.
+type lone struct {
+	*world
+	redis *redistest.Server
+	proxy *proxy
+}
+
+// canary are the settings of the short form, which proves Redis more often than by default.
+var canary = []string{"ROOMGATE_REDIS_CANARY_INTERVAL=500ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=2s"}
+
+// startLone starts a lone world. args are redis-server's.
+func startLone(t *testing.T, name string, args ...string) *lone {
+	t.Helper()
+	return startLoneAs(t, setup{name: name}, args...)
+}
+
+func startLoneAs(t *testing.T, s setup, args ...string) *lone {
+	t.Helper()
+	server := redistest.Start(t, args...)
+	proxy := startProxy(t, server.Addr())
+	s.clients, s.rooms, s.rate, s.replicas = pick(100, 400), pick(10, 40), 10, 2
+	s.url, s.targets, s.mayEnd = "redis://"+proxy.addr(), targets(server, 2), []int{codeGap}
+	s.env = append(pick(canary, nil), s.env...)
+	return &lone{newWorld(t, s), server, proxy}
+}
+
+// targets are n publishers of one server.
+func targets(s *redistest.Server, n int) (all []func() target) {
+	for range n {
+		all = append(all, func() target { return newPlain(s.Addr()) })
+	}
+	return all
+}
+
+// lasts lets a fault last.
+func lasts(d time.Duration) { time.Sleep(d) }
+
+func TestChaosRedisKilled(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "redis-server killed, and started again")
+	w.strike(func() {
+		w.redis.Kill()
+		lasts(pick(time.Second, 10*time.Second))
+		w.redis.Restart()
+	})
+	w.finish()
+}
+
+func TestChaosRedisStopped(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "redis-server stopped for 5 s (SIGSTOP)")
+	w.strike(func() { w.stopFor(5 * time.Second) })
+	w.finish()
+}
+
+func TestChaosRedisStoppedForLong(t *testing.T) {
+	parallel(t)
+	d := pick(10*time.Second, time.Minute)
+	w := startLone(t, "redis-server stopped for "+d.String())
+	w.strike(func() { w.stopFor(d) })
+	w.finish()
+}
+
+func (w *lone) stopFor(d time.Duration) {
+	w.redis.Pause()
+	lasts(d)
+	w.redis.Resume()
+}
+
+// toxiproxy goes on accepting connections, and nothing comes through.
+func TestChaosBlackholeByProxy(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "blackhole both ways, by toxiproxy")
+	w.strike(func() {
+		w.proxy.poison("timeout", `"timeout":0`)
+		lasts(pick(5*time.Second, 30*time.Second))
+		w.proxy.heal()
+	})
+	w.finish()
+}
+
+func TestChaosSlowLink(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "latency of 500 ms and 10 KB/s, each way")
+	w.strike(func() {
+		w.proxy.poison("latency", `"latency":500`)
+		w.proxy.poison("bandwidth", `"rate":10`)
+		lasts(pick(8*time.Second, 30*time.Second))
+		w.proxy.heal()
+	})
+	w.finish()
+}
+
+func TestChaosConnectionsReset(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "each connection reset after 1 s, for 10 s")
+	w.strike(func() {
+		w.proxy.poison("reset_peer", `"timeout":1000`)
+		lasts(10 * time.Second)
+		w.proxy.heal()
+	})
+	w.finish()
+}
+
+func TestChaosClientKill(t *testing.T) {
+	parallel(t)
+	w := startLone(t, "CLIENT KILL TYPE pubsub, five times")
+	client := w.redis.Client()
+	w.strike(func() {
+		for range 5 {
+			if err := client.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err(); err != nil {
+				t.Error(err)
+			}
+			lasts(500 * time.Millisecond)
+		}
+	})
+	w.finish()
+}
+
+// Redis ends a subscriber that takes too little: here since the link is slow, and messages of one
+// room are large.
+func TestChaosOutputBufferLimit(t *testing.T) {
+	parallel(t)
+	w := startLoneAs(t, setup{name: "client-output-buffer-limit pubsub reached", pads: map[int]int{0: 64 << 10}, env: []string{"ROOMGATE_LIMITS_OUTBOX_BYTES=16MiB"}},
+		"--client-output-buffer-limit", "pubsub 256kb 128kb 1")
+	client := w.redis.Client()
+	w.strike(func() {
+		w.proxy.poison("bandwidth", `"rate":10`)
+		await(t, patience, "Redis has ended a subscriber for its output buffer", func() bool { return w.disconnections(client) > 0 })
+		w.proxy.heal()
+	})
+	w.finish()
+}
+
+func (w *lone) disconnections(client *redis.Client) int {
+	w.t.Helper()
+	stats, err := client.InfoMap(w.t.Context(), "stats").Result()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var n int
+	if _, err := fmt.Sscan(stats["Stats"]["client_output_buffer_limit_disconnections"], &n); err != nil {
+		w.t.Fatalf("client_output_buffer_limit_disconnections of INFO: %v", err)
+	}
+	return n
+}
