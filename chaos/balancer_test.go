@@ -14,6 +14,7 @@ import (
 
 const (
 	probeEvery = 100 * time.Millisecond // between two looks at /readyz
+	probeTime  = time.Second            // for the answer
 	copySize   = 4 << 10                // bytes of buffer, twice for each connection
 )
 
@@ -77,7 +78,7 @@ func (b *balancer) probe(ctx context.Context) {
 		for _, each := range all {
 			status := 0
 			if each.lives() {
-				status, _ = each.get("/readyz")
+				status, _ = each.getWithin(probeTime, "/readyz")
 			}
 			b.mu.Lock()
 			each.ready = status == http.StatusOK

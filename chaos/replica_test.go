@@ -27,7 +27,7 @@ const (
 	secret      = "a secret of the chaos suite, sixty-four bytes long, more or less...."
 	startTime   = 20 * time.Second // until a replica is ready
 	stopTime    = 60 * time.Second // until a replica that drains has ended
-	requestTime = 5 * time.Second  // for one request to the admin listener
+	requestTime = 15 * time.Second  // for one request to the admin listener: /debug/check may take 10 s
 )
 
 // build builds roomgate as it is shipped, once for all tests. TestMain removes it.
@@ -186,8 +186,10 @@ func (r *replica) said() string {
 }
 
 // get asks the admin listener; status 0 means that it did not answer.
-func (r *replica) get(path string) (status int, body string) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+func (r *replica) get(path string) (status int, body string) { return r.getWithin(requestTime, path) }
+
+func (r *replica) getWithin(limit time.Duration, path string) (status int, body string) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.admin+path, nil)
 	if err != nil {

@@ -37,10 +37,14 @@ func (k Kind) String() string { return [kinds]string{"lines of log", "pages of m
 type Suite struct {
 	M    *testing.M
 	Want []Kind // of which there must be some in a whole run
+
+	// Leaks are goroutines that may be left when the tests are over: those of a dependency that
+	// does not end them. nil means none.
+	Leaks []goleak.Option
 }
 
 // Main is the body of a TestMain.
-func Main(m *testing.M, want ...Kind) { os.Exit(Suite{m, want}.Run()) }
+func Main(m *testing.M, want ...Kind) { os.Exit(Suite{M: m, Want: want}.Run()) }
 
 // Run runs the tests and returns the exit code, as testing.M does.
 func (s Suite) Run() int {
@@ -51,7 +55,7 @@ func (s Suite) Run() int {
 	}
 	defer remove()
 	code := s.M.Run()
-	if err := leaks(); err != nil && code == 0 {
+	if err := s.leaks(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -67,9 +71,9 @@ func (s Suite) Run() int {
 
 // leaks returns the goroutines that do not end. A client of go-redis whose server is gone has one
 // that sleeps for a second before it sees that the client is closed: more than goleak waits.
-func leaks() (err error) {
+func (s Suite) leaks() (err error) {
 	for range 3 {
-		if err = goleak.Find(); err == nil {
+		if err = goleak.Find(s.Leaks...); err == nil {
 			return nil
 		}
 	}

@@ -1,0 +1,183 @@
+//go:build linux
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/redistest"
+)
+
+// startGateways starts a world of n replicas on one Redis, which nothing happens to.
+func startGateways(t *testing.T, s setup, n int) *world {
+	t.Helper()
+	server := redistest.Start(t)
+	if s.clients == 0 {
+		s.clients, s.rooms, s.rate = pick(100, 400), pick(10, 40), 10
+	}
+	s.replicas, s.url, s.targets = n, server.URL(), targets(server, 2)
+	return newWorld(t, s)
+}
+
+// Each replica in turn gets SIGTERM, drains, and is replaced by a new process.
+func TestChaosRollingRestart(t *testing.T) {
+	period := pick(4*time.Second, 30*time.Second)
+	s := setup{clients: pick(600, fleet(t, 6000)), rooms: pick(60, 600), rate: pick(5, 1), mayEnd: []int{codeDraining},
+		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String()}}
+	s.name = "rolling restart of 3 replicas"
+	w := startGateways(t, s, 3)
+	w.balancer.forgetPeak()
+	w.strike(func() {
+		for i := range 3 {
+			w.replicas[i].terminate()
+			w.addReplica()
+			progress(t, "replica %d is replaced", i+1)
+		}
+	})
+	t.Logf("most connections that a replica upgraded within a second: %d", w.balancer.peak())
+	w.finish()
+}
+
+// fleet is n clients, or as many as the limit of open files permits: each takes three, with the
+// balancer's two.
+func fleet(t *testing.T, n int) int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if most := (int(limit.Cur) - 1000) / 3; n > most {
+		t.Logf("%d open files are enough for %d clients, not for %d", limit.Cur, most, n)
+		return most
+	}
+	return n
+}
+
+func TestChaosReplicaKilled(t *testing.T) {
+	parallel(t)
+	w := startGateways(t, setup{name: "one of 3 replicas killed (SIGKILL)", mayEnd: []int{codeNone}}, 3)
+	w.strike(func() {
+		w.replicas[0].kill()
+		w.addReplica()
+	})
+	w.finish()
+}
+
+// A replica that has fewer open files than there are clients refuses those beyond, stays ready, as
+// the README says of a full node, and serves those it has.
+func TestChaosReplicaOutOfFiles(t *testing.T) {
+	parallel(t)
+	w := startGateways(t, setup{name: "a replica that is full (ulimit -n 512)", clients: 100, rooms: 10, rate: 10, spawn: func(s *spawn) { s.files = 512 }}, 1)
+	r := w.replicas[0]
+	w.strike(func() {
+		got, wires := 0, make([]*wire, 0, 400)
+		defer func() {
+			for _, c := range wires {
+				c.close()
+			}
+		}()
+		for range 400 {
+			c, status := tryDial(t, w)
+			if c != nil {
+				wires = append(wires, c)
+			}
+			if status == http.StatusServiceUnavailable {
+				got++
+			}
+		}
+		t.Logf("of 400 clients more %d were let in, %d refused with 503", len(wires), got)
+		if len(wires)+got != 400 || got == 0 {
+			t.Errorf("of 400 clients more %d were let in, %d refused with 503; the others were neither", len(wires), got)
+		}
+		if status, body := r.get("/readyz"); status != http.StatusOK {
+			t.Errorf("/readyz of a full replica is %d %s, want 200", status, body)
+		}
+		w.awaitMore(settleBefore)
+	})
+	w.finish()
+}
+
+// tryDial connects a client that is not counted; status is that of a refusal, 0 if there was none.
+func tryDial(t *testing.T, w *world) (c *wire, status int) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
+	defer cancel()
+	c, err := dialWire(ctx, w.balancer.addr(), "room=r0", formatRaw, w.token)
+	if r, ok := errors.AsType[*refused](err); ok {
+		if r.after <= 0 {
+			t.Errorf("refused with %d without Retry-After", r.status)
+		}
+		return nil, r.status
+	}
+	return c, 0
+}
+
+// A replica whose limit of open files sinks below what it has open cannot accept anybody, nor Redis
+// again, until it rises. Those that it has go on.
+func TestChaosReplicaCannotAccept(t *testing.T) {
+	parallel(t)
+	w := startGateways(t, setup{name: "a replica that gets EMFILE (prlimit)"}, 1)
+	r := w.replicas[0]
+	w.strike(func() {
+		few, before := unix.Rlimit{Cur: 20, Max: 0}, unix.Rlimit{}
+		if err := unix.Prlimit(r.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+			t.Fatal(err)
+		}
+		few.Max = before.Max
+		if err := unix.Prlimit(r.cmd.Process.Pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if c, err := dialWire(ctx, r.addr, "room=r0", formatRaw, w.token); err == nil {
+			c.close()
+			t.Error("a client was let in, with no descriptor left for it")
+		}
+		w.awaitMore(settleBefore)
+		if err := unix.Prlimit(r.cmd.Process.Pid, unix.RLIMIT_NOFILE, &before, nil); err != nil {
+			t.Fatal(err)
+		}
+		await(t, patience, "a new client is let in again", func() bool {
+			c, _ := tryDial(t, w)
+			if c != nil {
+				c.close()
+			}
+			return c != nil
+		})
+	})
+	w.finish()
+}
+
+// A replica with little memory, large messages, and clients that read nothing: it ends those, and
+// stays within its bounds.
+func TestChaosReplicaShortOfMemory(t *testing.T) {
+	parallel(t)
+	const limit = 64 << 10 // KiB
+	w := startGateways(t, setup{name: "GOMEMLIMIT=64MiB, large messages, clients that do not read", pads: map[int]int{0: 64 << 10},
+		env: []string{fmt.Sprintf("GOMEMLIMIT=%dKiB", limit), "ROOMGATE_LIMITS_OUTBOX_BYTES=2MiB"}}, 1)
+	r := w.replicas[0]
+	most := 0
+	w.strike(func() {
+		for range 40 {
+			c, status := tryDial(t, w)
+			if c == nil {
+				t.Fatalf("a client was refused with %d", status)
+			}
+			defer c.close()
+		}
+		await(t, patience, "those that do not read are ended", func() bool {
+			most = max(most, r.rss())
+			return r.metric("roomgate_connections_ended_total", `reason="slow_consumer"`) >= 40
+		})
+	})
+	t.Logf("resident: %d MiB at most, GOMEMLIMIT %d MiB", most>>10, limit>>10)
+	if most > 3*limit {
+		t.Errorf("%d MiB were resident, with GOMEMLIMIT %d MiB", most>>10, limit>>10)
+	}
+	w.finish()
+}
