@@ -157,8 +157,8 @@ func TestChaosReplicaCannotAccept(t *testing.T) {
 // stays within its bounds.
 func TestChaosReplicaShortOfMemory(t *testing.T) {
 	parallel(t)
-	const limit = 64 << 10 // KiB
-	w := startGateways(t, setup{name: "GOMEMLIMIT=64MiB, large messages, clients that do not read", pads: map[int]int{0: 64 << 10},
+	const limit = 20 << 10 // KiB
+	w := startGateways(t, setup{name: "GOMEMLIMIT=20MiB, large messages, clients that do not read", pads: map[int]int{0: 64 << 10},
 		env: []string{fmt.Sprintf("GOMEMLIMIT=%dKiB", limit), "ROOMGATE_LIMITS_OUTBOX_BYTES=2MiB"}}, 1)
 	r := w.replicas[0]
 	most := 0

@@ -41,12 +41,21 @@ func startLoneAs(t *testing.T, s setup, args ...string) *lone {
 }
 
 // targets are n publishers of one server.
-func targets(s *redistest.Server, n int) (all []func() target) {
-	for range n {
-		all = append(all, func() target { return newPlain(s.Addr()) })
-	}
-	return all
+func targets(s *redistest.Server, n int) []func() target {
+	return slices.Repeat([]func() target{seek(addrs(s))}, n)
 }
+
+// addrs are the addresses of servers.
+func addrs(servers ...*redistest.Server) func() []string {
+	var all []string
+	for _, s := range servers {
+		all = append(all, s.Addr())
+	}
+	return func() []string { return all }
+}
+
+// moment is long enough for a gateway to notice that its connection is gone, and to have another.
+const moment = 300 * time.Millisecond
 
 // lasts lets a fault last.
 func lasts(d time.Duration) { time.Sleep(d) }

@@ -5,36 +5,9 @@ package chaos
 import (
 	"context"
 	"time"
-
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 const publishTime = time.Second // for one PUBLISH to be answered
-
-// A target is where a publisher publishes. Its methods are one goroutine's.
-type target interface {
-	// publish publishes once. After an error Redis may have it or not: it is not sent again, which
-	// could make it two.
-	publish(ctx context.Context, channel string, payload []byte) error
-	close()
-}
-
-// plain publishes to one server, without retries.
-type plain struct{ client *redis.Client }
-
-func newPlain(addr string) target {
-	return plain{redis.NewClient(&redis.Options{
-		Addr: addr, PoolSize: 1, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})}
-}
-
-func (p plain) publish(ctx context.Context, channel string, payload []byte) error {
-	return p.client.Publish(ctx, channel, payload).Err()
-}
-
-func (p plain) close() { p.client.Close() }
 
 // A publisher publishes to its rooms in turn. No other publishes to them, so that a room's numbers
 // are in the order in which Redis has them.

@@ -27,7 +27,7 @@ const (
 	secret      = "a secret of the chaos suite, sixty-four bytes long, more or less...."
 	startTime   = 20 * time.Second // until a replica is ready
 	stopTime    = 60 * time.Second // until a replica that drains has ended
-	requestTime = 15 * time.Second  // for one request to the admin listener: /debug/check may take 10 s
+	requestTime = 15 * time.Second // for one request to the admin listener: /debug/check may take 10 s
 )
 
 // build builds roomgate as it is shipped, once for all tests. TestMain removes it.

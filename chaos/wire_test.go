@@ -51,6 +51,7 @@ func dialWire(ctx context.Context, addr, query, format, token string) (*wire, er
 		return nil, err
 	}
 	c := &wire{nc: nc, br: bufio.NewReaderSize(nc, 1<<10)}
+	defer context.AfterFunc(ctx, c.close)() // which ends the handshake, too
 	if err := c.shake(addr, query, format, token); err != nil {
 		nc.Close()
 		return nil, err
