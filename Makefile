@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles bench bench-peers bench-lanes bench-growth build
+.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
 
 check: tidy fmt lint test ## everything below that must pass
 
@@ -18,9 +18,13 @@ needs: ## says what the tests lack
 		echo "docs/examples is tested with the real proxies. Install $$proxy:"; \
 		echo "  Debian, Ubuntu: apt-get install nginx-light haproxy caddy      macOS: brew install nginx haproxy caddy"; exit 1; }; done
 
-test: needs ## tests with the race detector, of both modules
+test: needs ## tests with the race detector, of all modules, and the chaos suite in its short form
 	$(GO) test -race -timeout 10m ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./...
+	cd chaos && $(GO) test -race -timeout 10m -parallel 4 ./...
+
+chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one after another: 40 minutes (Linux, root)
+	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 90m -v .
 
 secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
 	GO="$(GO)" internal/secrecy/grep.sh
@@ -33,10 +37,12 @@ lint: ## vet, also for the systems that only build, and golangci-lint
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 	$(LINT) run ./...
+	cd chaos && $(LINT) run --config ../.golangci.yml ./...
 
 tidy: ## fails if go.mod is not tidy
 	$(GO) mod tidy -diff
 	cd bench && $(GO) mod tidy -diff
+	cd chaos && $(GO) mod tidy -diff
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	@set -e; for pkg in auth gateway internal/load internal/redisurl cmd/roomgate; do \

@@ -26,13 +26,13 @@ func startGateways(t *testing.T, s setup, n int) *world {
 	return newWorld(t, s)
 }
 
-// Each replica in turn gets SIGTERM, drains, and is replaced by a new process.
+// Each replica in turn gets SIGTERM, drains, and is replaced by a new process. No replica is given
+// more new connections a second than limits.connects_per_second says, and a tenth of them at once.
 func TestChaosRollingRestart(t *testing.T) {
-	period := pick(4*time.Second, 30*time.Second)
-	s := setup{clients: pick(600, fleet(t, 6000)), rooms: pick(60, 600), rate: pick(5, 1), mayEnd: []int{codeDraining},
-		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String()}}
-	s.name = "rolling restart of 3 replicas"
-	w := startGateways(t, s, 3)
+	period, pace := pick(4*time.Second, 30*time.Second), pick(50, 100)
+	w := startGateways(t, setup{name: "rolling restart of 3 replicas", clients: pick(600, fleet(t, 6000)), rooms: pick(60, 600), rate: pick(5, 1),
+		ramp: 2 * pace, mayEnd: []int{codeDraining},
+		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String(), fmt.Sprintf("ROOMGATE_LIMITS_CONNECTS_PER_SECOND=%d", pace)}}, 3)
 	w.balancer.forgetPeak()
 	w.strike(func() {
 		for i := range 3 {
@@ -41,8 +41,12 @@ func TestChaosRollingRestart(t *testing.T) {
 			progress(t, "replica %d is replaced", i+1)
 		}
 	})
-	t.Logf("most connections that a replica upgraded within a second: %d", w.balancer.peak())
 	w.finish()
+	peak := w.balancer.peak()
+	t.Logf("a replica upgraded %d connections within a second at most; limits.connects_per_second is %d", peak, pace)
+	if most := pace + pace/10 + 1; peak > most {
+		t.Errorf("a replica upgraded %d connections within a second, want %d at most", peak, most)
+	}
 }
 
 // fleet is n clients, or as many as the limit of open files permits: each takes three, with the

@@ -34,10 +34,25 @@ func startLoneAs(t *testing.T, s setup, args ...string) *lone {
 	t.Helper()
 	server := redistest.Start(t, args...)
 	proxy := startProxy(t, server.Addr())
+	s.url = "redis://" + proxy.addr()
+	return &lone{startOn(t, s, server), server, proxy}
+}
+
+// startLoneAt starts a world whose gateways reach the server at host, without a proxy between.
+func startLoneAt(t *testing.T, s setup, host string, args ...string) *world {
+	t.Helper()
+	server := redistest.Start(t, args...)
+	_, port, _ := strings.Cut(server.Addr(), ":")
+	s.url = "redis://" + host + ":" + port
+	return startOn(t, s, server)
+}
+
+func startOn(t *testing.T, s setup, server *redistest.Server) *world {
+	t.Helper()
 	s.clients, s.rooms, s.rate, s.replicas = pick(100, 400), pick(10, 40), 10, 2
-	s.url, s.targets, s.mayEnd = "redis://"+proxy.addr(), targets(server, 2), []int{codeGap}
+	s.targets, s.mayEnd = targets(server, 2), append(s.mayEnd, codeGap)
 	s.env = append(pick(canary, nil), s.env...)
-	return &lone{newWorld(t, s), server, proxy}
+	return newWorld(t, s)
 }
 
 // targets are n publishers of one server.

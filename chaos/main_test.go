@@ -5,7 +5,7 @@ package chaos
 import (
 	"fmt"
 	"os"
-	"runtime"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -30,6 +30,12 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	scratch = dir
 	zerolog.SetGlobalLevel(zerolog.Disabled) // some of toxiproxy's toxics know no other logger
+	if os.Getenv(unshared) != "" {
+		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "setting up loopback: %v %s\n", err, out)
+			return 1
+		}
+	}
 	secrecy.Secret(secret)
 	code := secrecy.Suite{M: m, Want: []secrecy.Kind{secrecy.Logs, secrecy.Pages, secrecy.Errors}, Leaks: toxicLeaks}.Run()
 	if err := writeResults(os.Stdout); err != nil {
@@ -57,9 +63,6 @@ func parallel(t *testing.T) {
 		t.Parallel()
 	}
 }
-
-// lockThread ties the calling goroutine to its thread, which then lives as long as it does.
-func lockThread() { runtime.LockOSThread() }
 
 // begun is when the suite began, for its progress lines.
 var begun = time.Now()

@@ -11,52 +11,29 @@ import (
 	"testing"
 )
 
-// A netns is a network namespace with cables (veth pairs) to the one of the test. Its holder is a
-// process: when that ends, the kernel takes the namespace and the cables with it, so that nothing is
-// left behind however the tests end.
+// A netns is a network namespace. Its holder is a process: when that ends, the kernel takes the
+// namespace and its cables (veth pairs) with it, so that nothing is left behind however the tests end.
 type netns struct {
 	t      testing.TB
-	holder *exec.Cmd
+	holder *process
 }
 
-// A cable joins a namespace with the test's. Either end has an address in a network of its own.
+// A cable joins two namespaces. Either end has an address in a network of its own.
 type cable struct {
 	t       testing.TB
-	name    string // of the test's end
-	outside string // address of the test's end
-	inside  string // address of the namespace's end
+	outside *netns // nil: the test's
+	name    string // of the outside end
+	out, in string // addresses of the two ends
 }
 
 // mayUnshare reports whether this process may make network namespaces and cables, as root can.
 func mayUnshare() bool {
-	cmd := exec.Command("ip", "link", "add", "rgprobe0", "type", "veth", "peer", "name", "rgprobe1")
-	if os.Geteuid() != 0 || cmd.Run() != nil {
-		return false
-	}
-	return exec.Command("ip", "link", "del", "rgprobe0").Run() == nil
+	return os.Geteuid() == 0 && exec.Command("unshare", "--net", "ip", "link", "add", "rg0", "type", "veth", "peer", "name", "rg1").Run() == nil
 }
 
 func newNetns(t testing.TB) *netns {
 	t.Helper()
-	n := &netns{t: t, holder: exec.Command("sleep", "infinity")}
-	n.holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
-	started, ended := make(chan error), make(chan struct{})
-	go func() { // ends with the process
-		lockThread()
-		err := n.holder.Start()
-		started <- err
-		if err == nil {
-			_ = n.holder.Wait() // it is killed
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
-		t.Fatalf("making a network namespace: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = n.holder.Process.Kill()
-		<-ended
-	})
+	n := &netns{t: t, holder: startProcess(t, os.Environ(), nil, syscall.CLONE_NEWNET, "sleep", "infinity")}
 	n.run("ip", "link", "set", "lo", "up")
 	return n
 }
@@ -64,17 +41,21 @@ func newNetns(t testing.TB) *netns {
 // enter is what stands before a command line that is to run in the namespace. It becomes that
 // command: there is no process between.
 func (n *netns) enter() []string {
-	return []string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", n.holder.Process.Pid), "--"}
+	return []string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", n.holder.cmd.Process.Pid), "--"}
 }
 
 // run runs a command in the namespace.
 func (n *netns) run(args ...string) {
 	n.t.Helper()
-	command(n.t, append(n.enter(), args...)...)
+	command(n.t, n, args...)
 }
 
-func command(t testing.TB, args ...string) {
+// command runs a command in n; nil is the test's namespace.
+func command(t testing.TB, n *netns, args ...string) {
 	t.Helper()
+	if n != nil {
+		args = append(n.enter(), args...)
+	}
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", args, err, out)
 	}
@@ -83,24 +64,26 @@ func command(t testing.TB, args ...string) {
 // cables counts them, for names and addresses that no other has.
 var cables atomic.Int32
 
-// connect lays a cable into the namespace. Addresses are of 198.18.0.0/15, which RFC 2544 keeps for
-// tests of networks.
-func (n *netns) connect() *cable {
+// connect lays a cable from outside, nil for the test's namespace, into this one. Addresses are of
+// 198.18.0.0/16, which RFC 2544 keeps for tests of networks.
+func (n *netns) connect(outside *netns) *cable {
 	n.t.Helper()
 	i := int(cables.Add(1))
 	network := fmt.Sprintf("198.18.%d.", i)
-	c := &cable{t: n.t, name: fmt.Sprintf("rg%d-%d", os.Getpid()%100000, i), outside: network + "1", inside: network + "2"}
-	far := fmt.Sprintf("rgin%d", i)
-	command(n.t, "ip", "link", "add", c.name, "type", "veth", "peer", "name", far, "netns", fmt.Sprint(n.holder.Process.Pid))
-	command(n.t, "ip", "addr", "add", c.outside+"/30", "dev", c.name)
-	command(n.t, "ip", "link", "set", c.name, "up")
-	n.run("ip", "addr", "add", c.inside+"/30", "dev", far)
+	c := &cable{t: n.t, outside: outside, name: fmt.Sprintf("rg%d-%d", os.Getpid()%100000, i), out: network + "1", in: network + "2"}
+	far := c.name + "i"
+	command(n.t, outside, "ip", "link", "add", c.name, "type", "veth", "peer", "name", far)
+	command(n.t, outside, "ip", "link", "set", far, "netns", fmt.Sprint(n.holder.cmd.Process.Pid))
+	command(n.t, outside, "ip", "addr", "add", c.out+"/30", "dev", c.name)
+	command(n.t, outside, "ip", "link", "set", c.name, "up")
+	n.run("ip", "addr", "add", c.in+"/30", "dev", far)
 	n.run("ip", "link", "set", far, "up")
 	return c
 }
 
-// cut takes the test's end down: what is sent either way is gone, and nobody is told.
-func (c *cable) cut() { command(c.t, "ip", "link", "set", c.name, "down") }
+// cut takes the outside end down: what is sent either way is gone. Inside nobody is told. Outside the
+// routes go with it.
+func (c *cable) cut() { command(c.t, c.outside, "ip", "link", "set", c.name, "down") }
 
 // mend takes it up again.
-func (c *cable) mend() { command(c.t, "ip", "link", "set", c.name, "up") }
+func (c *cable) mend() { command(c.t, c.outside, "ip", "link", "set", c.name, "up") }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,16 +40,14 @@ var build = sync.OnceValues(func() (path string, err error) {
 	return path, nil
 })
 
-// A replica is one roomgate, in a process of its own. The test's end kills it, and so does the end
-// of the test's process.
+// A replica is one roomgate, in a process of its own.
 type replica struct {
+	*process
 	t     testing.TB
 	name  string
-	cmd   *exec.Cmd
-	log   string        // path of what it wrote to stderr
-	addr  string        // host:port
-	admin string        // http://host:port
-	ended chan struct{} // closed once it was waited for
+	log   string // path of what it wrote
+	addr  string // host:port
+	admin string // http://host:port
 }
 
 // A spawn says how a replica is started.
@@ -69,7 +66,7 @@ func start(t testing.TB, s spawn) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &replica{t: t, name: s.name, log: filepath.Join(t.TempDir(), "log"), ended: make(chan struct{})}
+	r := &replica{t: t, name: s.name, log: filepath.Join(t.TempDir(), "log")}
 	secrecy.File(t, r.log)
 	log, err := os.Create(r.log)
 	if err != nil {
@@ -87,25 +84,8 @@ func start(t testing.TB, s spawn) *replica {
 	if s.host != "" {
 		host = s.host
 	}
-	r.cmd = exec.Command(args[0], args[1:]...)
-	r.cmd.Env = slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "JWT_SECRET=" + secret, "ROOMGATE_LOG_LEVEL=debug",
-		"ROOMGATE_HTTP_ADDR=" + host + ":0", "ROOMGATE_ADMIN_ADDR=" + host + ":0"}, s.env)
-	r.cmd.Stderr = log
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() { // ends with the process
-		// Pdeathsig comes at the death of the thread that started the process: it has to stay.
-		lockThread()
-		err := r.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = r.cmd.Wait() // it is killed in the end
-			close(r.ended)
-		}
-	}()
-	if err := <-started; err != nil {
-		t.Fatalf("starting %s: %v", s.name, err)
-	}
+	r.process = startProcess(t, slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "JWT_SECRET=" + secret, "ROOMGATE_LOG_LEVEL=debug",
+		"ROOMGATE_HTTP_ADDR=" + host + ":0", "ROOMGATE_ADMIN_ADDR=" + host + ":0"}, s.env), log, 0, args...)
 	t.Cleanup(r.finish)
 	r.awaitServing()
 	await(t, startTime, s.name+" is ready", func() bool { status, _ := r.get("/readyz"); return status == http.StatusOK })
@@ -142,21 +122,6 @@ func (r *replica) finish() {
 		said := r.said()
 		r.t.Logf("the log of %s ends with\n%s", r.name, said[max(0, len(said)-3000):])
 	}
-}
-
-func (r *replica) lives() bool {
-	select {
-	case <-r.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-// kill ends it at once, as a crash does, and waits until it is gone.
-func (r *replica) kill() {
-	_ = r.cmd.Process.Kill() // it may be gone already
-	<-r.ended
 }
 
 // terminate sends SIGTERM, as an orchestrator does, and expects exit code 0: nobody was cut off.
@@ -249,17 +214,6 @@ func (r *replica) rss() int {
 		r.t.Errorf("VmRSS of %s: %v", r.name, err)
 	}
 	return kib
-}
-
-// freeAddr returns an address of 127.0.0.1 that nobody listens on.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // await waits for a condition, which is looked at all 5 ms.

@@ -58,8 +58,7 @@ func soakSeed(t *testing.T) uint64 {
 func TestChaosSoak(t *testing.T) {
 	d, seed := soakTime(t), soakSeed(t)
 	t.Logf("CHAOS_SEED=%d CHAOS_SOAK=%v", seed, d)
-	w := startLoneAs(t, setup{name: fmt.Sprintf("soak of %v", d), churn: seed, env: []string{"ROOMGATE_LIMITS_MESSAGES_PER_MINUTE=0"}})
-	w.s.mayEnd = []int{codeGap, codeRedis}
+	w := startLoneAs(t, setup{name: fmt.Sprintf("soak of %v", d), churn: seed, mayEnd: []int{codeRedis}, env: []string{"ROOMGATE_LIMITS_MESSAGES_PER_MINUTE=0"}})
 	var samples []sample
 	w.strike(func() {
 		ctx, cancel := context.WithTimeout(t.Context(), d)

@@ -4,7 +4,9 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -22,7 +24,8 @@ type target interface {
 // to the next that does. It stays with one, since the messages of a room that are published to several
 // nodes of a Cluster have no order.
 type seeker struct {
-	addrs  func() []string // where there may be a master
+	addrs  func() []string // where there may be a master, now; any goroutine
+	addr   string          // where client is
 	client *redis.Client   // nil: it has yet to seek
 	tried  int
 }
@@ -33,9 +36,16 @@ func seek(addrs func() []string) func() target {
 }
 
 func (s *seeker) publish(ctx context.Context, channel string, payload []byte) error {
+	addrs := s.addrs()
+	if !slices.Contains(addrs, s.addr) {
+		s.close()
+	}
+	if len(addrs) == 0 {
+		return errors.New("there is nowhere to publish")
+	}
 	if s.client == nil {
-		addrs := s.addrs()
-		s.client = newClient(addrs[s.tried%len(addrs)])
+		s.addr = addrs[s.tried%len(addrs)]
+		s.client = newClient(s.addr)
 		s.tried++
 	}
 	err := s.client.Publish(ctx, channel, payload).Err()
@@ -55,18 +65,26 @@ func (s *seeker) close() {
 // newClient is a client of a master that sends nothing twice. A replica takes what is published, too,
 // and keeps it to itself: so it asks at each connect. Sentinel ends connections when it demotes a master.
 func newClient(addr string) *redis.Client {
-	return redis.NewClient(&redis.Options{
+	o := options(addr)
+	o.OnConnect = func(ctx context.Context, cn *redis.Conn) error {
+		role, err := cn.Do(ctx, "ROLE").Slice()
+		if err == nil && fmt.Sprint(role[0]) != "master" {
+			err = fmt.Errorf("%s is a %v", addr, role[0])
+		}
+		return err
+	}
+	return redis.NewClient(o)
+}
+
+// newAsker is a client of whatever server is at addr.
+func newAsker(addr string) *redis.Client { return redis.NewClient(options(addr)) }
+
+func options(addr string) *redis.Options {
+	return &redis.Options{
 		Addr: addr, PoolSize: 1, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true, ContextTimeoutEnabled: true,
 		DialTimeout:              publishTime,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		OnConnect: func(ctx context.Context, cn *redis.Conn) error {
-			role, err := cn.Do(ctx, "ROLE").Slice()
-			if err == nil && fmt.Sprint(role[0]) != "master" {
-				err = fmt.Errorf("%s is a %v", addr, role[0])
-			}
-			return err
-		},
-	})
+	}
 }
 
 // A sharder publishes by SPUBLISH, to the master of the channel's slot. It follows no redirection:

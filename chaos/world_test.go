@@ -27,6 +27,7 @@ type setup struct {
 	clients  int
 	rooms    int
 	rate     int // messages a second, in each room
+	ramp     int // clients that are started a second; 0: as fast as they connect
 	replicas int
 	pads     map[int]int     // by room: bytes that its messages are longer
 	churn    uint64          // seed of what clients do by themselves; 0: they stay where they are
@@ -111,7 +112,9 @@ func (w *world) connect() {
 		}
 		w.clients = append(w.clients, c)
 		living.Go(func() { c.live(ctx) })
-		if i%64 == 63 { // as many at a time: more would only fill the queue of the listener
+		if w.s.ramp > 0 {
+			time.Sleep(time.Second / time.Duration(w.s.ramp)) // its own pace
+		} else if i%64 == 63 { // as many at a time: more would only fill the queue of the listener
 			await(w.t, patience, "clients are connected", func() bool { return c.online.Load() })
 		}
 	}

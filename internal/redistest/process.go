@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -56,16 +57,23 @@ func (s *Server) launch() {
 
 	s.cmd = exec.Command(path, s.commandLine()...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatalf("starting %s: %v", path, err)
-	}
+	endWithThread(s.cmd)
 	s.paused = false
-	cmd, exited := s.cmd, make(chan struct{})
+	cmd, started, exited := s.cmd, make(chan error), make(chan struct{})
 	s.exited = exited
 	go func() { // ends with the process, for which Kill waits
 		defer close(exited)
-		_ = cmd.Wait()
+		runtime.LockOSThread() // so that the thread with which the process ends lives as long as this
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
 	}()
+	if err := <-started; err != nil {
+		s.cmd = nil
+		s.t.Fatalf("starting %s: %v", path, err)
+	}
 }
 
 func (s *Server) commandLine() []string {
