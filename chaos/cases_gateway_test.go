@@ -29,7 +29,7 @@ func startGateways(t *testing.T, s setup, n int) *world {
 // Each replica in turn gets SIGTERM, drains, and is replaced by a new process. No replica is given
 // more new connections a second than limits.connects_per_second says, and a tenth of them at once.
 func TestChaosRollingRestart(t *testing.T) {
-	period, pace := pick(4*time.Second, 30*time.Second), pick(50, 100)
+	period, pace := pick(4*time.Second, 30*time.Second), pick(60, 100)
 	w := startGateways(t, setup{name: "rolling restart of 3 replicas", clients: pick(600, fleet(t, 6000)), rooms: pick(60, 600), rate: pick(5, 1),
 		ramp: 2 * pace, mayEnd: []int{codeDraining},
 		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String(), fmt.Sprintf("ROOMGATE_LIMITS_CONNECTS_PER_SECOND=%d", pace)}}, 3)
@@ -102,7 +102,7 @@ func TestChaosReplicaOutOfFiles(t *testing.T) {
 		if status, body := r.get("/readyz"); status != http.StatusOK {
 			t.Errorf("/readyz of a full replica is %d %s, want 200", status, body)
 		}
-		w.awaitMore(settleBefore)
+		w.awaitMore(settled)
 	})
 	w.finish()
 }
@@ -142,7 +142,7 @@ func TestChaosReplicaCannotAccept(t *testing.T) {
 			c.close()
 			t.Error("a client was let in, with no descriptor left for it")
 		}
-		w.awaitMore(settleBefore)
+		w.awaitMore(settled)
 		if err := unix.Prlimit(r.cmd.Process.Pid, unix.RLIMIT_NOFILE, &before, nil); err != nil {
 			t.Fatal(err)
 		}

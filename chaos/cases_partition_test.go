@@ -66,7 +66,7 @@ func TestChaosSentinelPartition(t *testing.T) {
 		marks := p.marks()
 		await(t, patience, "messages on both sides", func() bool {
 			for room, n := range p.marks() {
-				if n < marks[room]+settleBefore {
+				if n < marks[room]+settled {
 					return false
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,8 +16,10 @@ import (
 )
 
 const (
-	patience     = 2 * time.Minute // for whatever has to happen: backoff alone may take 30 s
-	settleBefore = 20              // messages that each client gets before the fault, and after it
+	patience     = 2 * time.Minute  // for whatever has to happen: backoff alone may take 30 s
+	settled      = 20               // messages that each client gets before the fault, and after it
+	announceTime = 10 * time.Second // for a gap to end a raw client: gap.spread is one second here
+	explainMost  = 10               // clients of which the failure tells what they have lost
 )
 
 // A setup is what a case runs with.
@@ -72,7 +73,7 @@ func newWorld(t *testing.T, s setup) *world {
 	w.connect()
 	w.publish()
 	w.latencies.phase.Store(phaseQuiet)
-	w.awaitMore(settleBefore)
+	w.awaitMore(settled)
 	w.latencies.phase.Store(phaseOther)
 	progress(t, "%d clients, %d messages published before the fault", s.clients, w.ledger.published())
 	return w
@@ -118,9 +119,12 @@ func (w *world) connect() {
 			await(w.t, patience, "clients are connected", func() bool { return c.online.Load() })
 		}
 	}
-	await(w.t, patience, "all clients are connected", func() bool {
-		return !slices.ContainsFunc(w.clients, func(c *client) bool { return !c.online.Load() })
-	})
+	await(w.t, patience, "all clients are connected", w.online)
+}
+
+// online reports whether every client is in its rooms.
+func (w *world) online() bool {
+	return !slices.ContainsFunc(w.clients, func(c *client) bool { return !c.online.Load() })
 }
 
 // publish starts the publishers, of which each has the rooms that are left over by the others.
@@ -183,7 +187,9 @@ func (w *world) strike(what func()) {
 	progress(w.t, "the fault is over")
 	w.awaitOr("clients of roomgate.v1 have a new message", func() bool { return w.behind(marks, false) == 0 })
 	w.recoveredV1 = max(w.recoveredV1, time.Since(ended).Seconds())
-	w.awaitOr("all clients have a new message", func() bool { return w.behind(marks, false, true) == 0 && !w.pending() })
+	w.awaitOr("all clients have a new message", func() bool { return w.behind(marks, false, true) == 0 })
+	w.awaitAnnounced()
+	w.awaitOr("all clients are connected", w.online)
 	w.recovered = max(w.recovered, time.Since(ended).Seconds())
 	w.latencies.phase.Store(phaseOther)
 	progress(w.t, "recovered after %.1f s", w.recovered)
@@ -198,69 +204,4 @@ func (w *world) awaitOr(what string, ok func() bool) {
 			return
 		}
 	}
-}
-
-// finish publishes one last message to each room, which has to reach everybody, judges, and reports.
-func (w *world) finish() {
-	w.t.Helper()
-	w.calm.Store(true)
-	w.awaitMore(settleBefore)
-	w.stopPublished()
-	last := make([]int, w.s.rooms)
-	for _, p := range w.publishers {
-		for _, room := range p.rooms {
-			await(w.t, patience, "Redis takes the last messages", func() (taken bool) { last[room], taken = p.publish(room); return taken })
-		}
-	}
-	w.awaitOr("the last messages", func() bool { return w.behind(last, false, true) == 0 })
-	for deadline := time.Now().Add(10 * time.Second); w.pending() && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond) // a raw client's gap that does not come is the judge's to find
-	}
-	for _, r := range w.replicas {
-		if r.lives() {
-			r.wantSound()
-		}
-	}
-	w.stopClients()
-	w.judge()
-}
-
-func (w *world) pending() bool {
-	return slices.ContainsFunc(w.clients, func(c *client) bool { return c.tracks[0].pending.Load() })
-}
-
-// judge adds up what became of all messages, and fails the case if a must is not held.
-func (w *world) judge() {
-	w.t.Helper()
-	r := row{name: w.s.name, clients: w.s.clients, published: w.ledger.published(), recoveredV1: w.recoveredV1, recovered: w.recovered}
-	ends, refused := make(map[int]int), make(map[int]int)
-	for i, c := range w.clients {
-		for _, k := range c.tracks {
-			r.add(k.judge(w.ledger))
-			if lines := k.explain(w.ledger); lines != nil {
-				w.t.Errorf("client %d (raw: %t) lost in silence: %s", i, c.raw, strings.Join(lines, "; "))
-			}
-		}
-		if c.trouble != nil {
-			w.t.Errorf("client %d (raw: %t) %v", i, c.raw, c.trouble)
-		}
-		for code, n := range c.ends {
-			ends[code] += n
-			if !slices.Contains(w.s.mayEnd, code) || code == codeGap && !c.raw {
-				w.t.Errorf("client %d (raw: %t) was ended %d times with close code %d", i, c.raw, n, code)
-			}
-		}
-		for status, n := range c.refused {
-			refused[status] += n
-		}
-	}
-	if r.silent > 0 || r.duplicates > 0 || r.disorder > 0 || r.stray > 0 {
-		w.t.Errorf("%d messages lost in silence, %d duplicates, %d out of order, %d of rooms in which the client was not",
-			r.silent, r.duplicates, r.disorder, r.stray)
-	}
-	quiet, fault := w.latencies.of(phaseQuiet), w.latencies.of(phaseFault)
-	w.t.Logf("\n%s%s", tableHead, r)
-	w.t.Logf("connections ended, by close code: %v; handshakes refused, by status: %v", ends, refused)
-	w.t.Logf("latency of what was delivered, quiet: %+v, with the fault: %+v", quiet, fault)
-	report(r, result{w.s.name, quiet, fault})
 }
