@@ -16,10 +16,8 @@ import (
 )
 
 const (
-	patience     = 2 * time.Minute  // for whatever has to happen: backoff alone may take 30 s
-	settled      = 20               // messages that each client gets before the fault, and after it
-	announceTime = 10 * time.Second // for a gap to end a raw client: gap.spread is one second here
-	explainMost  = 10               // clients of which the failure tells what they have lost
+	patience = 2 * time.Minute // for whatever has to happen: backoff alone may take 30 s
+	settled  = 20              // messages that each client gets before the fault, and after it
 )
 
 // A setup is what a case runs with.
