@@ -102,7 +102,11 @@ func shard(addrs []string) func() target {
 }
 
 func (s sharder) publish(ctx context.Context, channel string, payload []byte) error {
-	return s.client.SPublish(ctx, channel, payload).Err()
+	err := s.client.SPublish(ctx, channel, payload).Err()
+	if err != nil {
+		s.client.ReloadState(ctx) // or it would ask for the slots once a minute
+	}
+	return err
 }
 
 func (s sharder) close() { s.client.Close() }

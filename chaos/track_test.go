@@ -80,12 +80,15 @@ func (k *track) gap(next int) {
 	k.floor.Store(int64(next))
 }
 
-// behind reports whether message n has yet to come.
-func (k *track) behind(n int) bool {
-	if !k.in.Load() {
-		return k.main // it is about to be joined again
-	}
-	return k.last.Load() < int64(n) && k.floor.Load() <= int64(n)
+// before reports whether neither message n nor a later one has come, of a room that the client is in,
+// or will be in again.
+func (k *track) before(n int) bool {
+	return (k.main || k.in.Load()) && k.last.Load() < int64(n)
+}
+
+// lacks is before, but for a message that the client is not owed.
+func (k *track) lacks(n int) bool {
+	return k.before(n) && !(k.in.Load() && k.floor.Load() > int64(n))
 }
 
 // message says that number n came.

@@ -155,17 +155,17 @@ func (w *world) marks() []int {
 	return marks
 }
 
-// behind counts the clients that have yet to see what marks say, of the rooms they are in.
+// behind counts the clients that have had nothing yet from what marks say on, in one of their rooms.
 func (w *world) behind(marks []int, formats ...bool) (n int) {
 	for _, c := range w.clients {
-		if slices.Contains(formats, c.raw) && slices.ContainsFunc(c.tracks, func(k *track) bool { return k.behind(marks[k.room]) }) {
+		if slices.Contains(formats, c.raw) && slices.ContainsFunc(c.tracks, func(k *track) bool { return k.before(marks[k.room]) }) {
 			n++
 		}
 	}
 	return n
 }
 
-// awaitMore waits until each client has had n more messages of each of its rooms, or a gap in their place.
+// awaitMore waits until each client has a message of each of its rooms that is n later than the last of now.
 func (w *world) awaitMore(n int) {
 	w.t.Helper()
 	marks := w.marks()
