@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,7 +29,7 @@ func inNamespaces(t *testing.T) bool {
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}}
 		out, err := cmd.CombinedOutput()
-		if _, ran := err.(*exec.ExitError); err == nil || ran {
+		if _, ran := errors.AsType[*exec.ExitError](err); err == nil || ran {
 			t.Logf("in a user namespace:\n%s", out)
 			if err != nil {
 				t.Errorf("in a user namespace: %v", err)
