@@ -27,9 +27,10 @@ func startGateways(t *testing.T, s setup, n int) *world {
 }
 
 // Each replica in turn gets SIGTERM, drains, and is replaced by a new process. No replica is given
-// more new connections a second than limits.connects_per_second says, and a tenth of them at once.
+// more new connections a second than limits.connects_per_second says, and a tenth of them at once; a
+// quarter more are tolerated.
 func TestChaosRollingRestart(t *testing.T) {
-	period, pace := pick(4*time.Second, 30*time.Second), pick(60, 100)
+	period, pace := pick(4*time.Second, 30*time.Second), pick(40, 100)
 	w := startGateways(t, setup{name: "rolling restart of 3 replicas", clients: pick(600, fleet(t, 6000)), rooms: pick(60, 600), rate: pick(5, 1),
 		ramp: 2 * pace, mayEnd: []int{codeDraining},
 		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String(), fmt.Sprintf("ROOMGATE_LIMITS_CONNECTS_PER_SECOND=%d", pace)}}, 3)
@@ -44,7 +45,7 @@ func TestChaosRollingRestart(t *testing.T) {
 	w.finish()
 	peak := w.balancer.peak()
 	t.Logf("a replica upgraded %d connections within a second at most; limits.connects_per_second is %d", peak, pace)
-	if most := pace + pace/10 + 1; peak > most {
+	if most := pace + pace/4; peak > most { // a tenth at once, and what the balancer sees later than it was
 		t.Errorf("a replica upgraded %d connections within a second, want %d at most", peak, most)
 	}
 }
