@@ -34,7 +34,7 @@ func startLoneAs(t *testing.T, s setup, args ...string) *lone {
 	t.Helper()
 	server := redistest.Start(t, args...)
 	proxy := startProxy(t, server.Addr())
-	s.url = "redis://" + proxy.addr()
+	s.url = "redis://" + proxy.addr
 	return &lone{startOn(t, s, server), server, proxy}
 }
 

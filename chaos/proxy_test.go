@@ -3,7 +3,6 @@
 package chaos
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,40 +19,50 @@ var toxicLeaks = []goleak.Option{
 	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
 }
 
-// A proxy is a toxiproxy between the gateways and one Redis server.
+// A proxy is a toxiproxy between the gateways and one Redis server. Its methods are the test's own
+// goroutine's; addr stays the same.
 type proxy struct {
-	t testing.TB
-	p *toxiproxy.Proxy
+	t        testing.TB
+	addr     string // host:port at which it listens
+	upstream string
+	now      *toxiproxy.Proxy
 }
 
 func startProxy(t testing.TB, upstream string) *proxy {
 	t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := &proxy{t: t, p: toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", upstream)}
-	if err := p.p.Start(); err != nil {
-		t.Fatalf("starting toxiproxy: %v", err)
-	}
-	t.Cleanup(func() {
-		p.heal()
-		p.p.Stop()
-	})
+	p := &proxy{t: t, addr: "127.0.0.1:0", upstream: upstream}
+	p.start()
+	p.addr = p.now.Listen
+	t.Cleanup(func() { p.now.Stop() })
 	return p
 }
 
-// addr is host:port at which it listens.
-func (p *proxy) addr() string { return p.p.Listen }
+func (p *proxy) start() {
+	p.t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	p.now = toxiproxy.NewProxy(server, "redis", p.addr, p.upstream)
+	if err := p.now.Start(); err != nil {
+		p.t.Fatalf("starting toxiproxy: %v", err)
+	}
+}
 
 // poison adds a toxic in both directions: kind and attributes as toxiproxy's README names them, with
-// the values that attributes has in JSON.
+// the values that attributes has in JSON. Connections that there are stay.
 func (p *proxy) poison(kind, attributes string) {
 	p.t.Helper()
 	for _, stream := range []string{"upstream", "downstream"} {
 		toxic := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes)
-		if _, err := p.p.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+		if _, err := p.now.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			p.t.Errorf("adding the toxic %s: %v", toxic, err)
 		}
 	}
 }
 
-// heal removes all toxics.
-func (p *proxy) heal() { p.p.Toxics.ResetToxics(context.Background()) }
+// heal puts a proxy without toxics in the place of this one, whose connections end. Toxiproxy 2.5 would
+// remove a toxic, but it waits 5 s for each chunk that is under way in a connection that is gone, and
+// lets nobody connect meanwhile: minutes, with latency.
+func (p *proxy) heal() {
+	p.t.Helper()
+	p.now.Stop()
+	p.start()
+}
