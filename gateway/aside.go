@@ -22,33 +22,55 @@ func (l *lane) deliver(r *room) (atRest bool) {
 	return true
 }
 
-// sendAside starts to send what is pending in r. It reports false once the lane has stopped.
+// sendAside starts to send what is pending in r. It reports false once the lane has stopped, and if the other large
+// rooms of the lane have what there is for them.
 func (l *lane) sendAside(r *room) bool {
+	messages, size := r.pending, 0
+	for _, m := range messages {
+		size += len(m.payload) + len(r.name) + eventOverhead
+	}
+	if l.owed > 0 && l.owed+size > l.asideMost() || !l.beside(r, size, func() { r.sendAll(l.g, messages) }) {
+		return false
+	}
+	r.pending = nil
+	return true
+}
+
+// asideMost is what messages may count that large rooms are being sent, or that wait for them.
+func (l *lane) asideMost() int { return l.g.opts().MailboxBytes / 2 }
+
+// beside calls do, which may read r's members and no more of it, by a goroutine beside the lane: r is busy until then. It
+// reports false once the lane has stopped. size is what the messages are counted as that do holds.
+func (l *lane) beside(r *room, size int, do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return false
 	}
-	messages := r.pending
-	r.pending, r.busy, r.sending = nil, true, 0
-	for _, m := range messages {
-		r.sending += len(m.payload) + len(r.name) + eventOverhead
-	}
-	l.owed += r.sending
+	r.busy, r.sending = true, size
+	l.owed += size
 	l.aside.Go(func() {
 		defer crash()
-		r.sendAll(l.g, messages)
+		do()
 		l.post(event{kind: eventSent, room: r.name})
 	})
 	return true
 }
 
+// gap tells the members of r that messages may be missing; nil: there are none.
+func (l *lane) gap(r *room, reason string) {
+	if r == nil || len(r.members) > largeRoom && l.beside(r, 0, func() { r.gap(reason) }) {
+		return
+	}
+	r.gap(reason)
+}
+
 // hold keeps e until r has been sent to. A message for which there is no room is dropped, and the members
-// get a gap. A backlog may have half of what the mailbox may, so that the other half is for the other rooms.
+// get a gap.
 func (l *lane) hold(r *room, e *event) {
 	if e.kind == eventMessage {
 		size := e.cost()
-		if r.lost || r.bytes > 0 && r.bytes+size > l.g.opts().MailboxBytes/4 {
+		if r.lost || l.owed > 0 && l.owed+size > l.asideMost() {
 			r.lost = true
 			l.g.metrics.shed.Inc()
 			return

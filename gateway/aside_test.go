@@ -18,12 +18,15 @@ func (w *world) neighbourOf(room string) string {
 	}
 }
 
-// dialLarge connects so many clients to a room that it is sent to beside its lane, one of them in
-// roomgate.v1, which it returns.
-func (w *world) dialLarge(room string) *wstest.Client {
+// dialLarge connects so many clients to a room that it is sent to beside its lane. The one that it returns speaks
+// roomgate.v1, and stands between the first quarter and the middle of its members.
+func (w *world) dialLarge(room string) (c *wstest.Client) {
 	w.t.Helper()
-	c := w.dialV1(w.token(room))
-	for range largeRoom {
+	for i := range largeRoom {
+		if i == largeRoom*3/8 {
+			w.await("all before joined", func() bool { return w.members(room) == i })
+			c = w.dialV1(w.token(room))
+		}
 		wstest.Dial(w.t, w.url, "Authorization: Bearer "+w.token(room))
 	}
 	w.await("all joined", func() bool { return w.members(room) == largeRoom+1 })
@@ -31,13 +34,16 @@ func (w *world) dialLarge(room string) *wstest.Client {
 }
 
 // holdSending stops whoever sends to a room, at one of its silent members, until the returned function is called.
-func (w *world) holdSending(room string) (release func()) {
+func (w *world) holdSending(room string) (release func()) { return w.holdSendingAt(room, largeRoom/2) }
+
+// holdSendingAt is holdSending at the member that stands there in the room.
+func (w *world) holdSendingAt(room string, member int) (release func()) {
 	var held *conn
 	done := make(chan struct{})
 	l := w.laneOf(room)
 	l.post(event{kind: eventCall, call: func() {
 		defer close(done)
-		held = l.rooms[room].members[largeRoom/2].c
+		held = l.rooms[room].members[member].c
 	}})
 	<-done
 	held.out.mu.Lock()
@@ -125,6 +131,74 @@ func TestTheGatewayEndsWhileALargeRoomIsSentTo(t *testing.T) {
 		return w.heldFor("42") > 0
 	})
 	release() // and the world ends at once
+}
+
+func TestALaneThatRestsHasRoomWhateverALargeRoomWasSent(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.MailboxBytes = 8000 })
+	other := w.neighbourOf("42")
+	first, d := w.dialLarge("42"), w.dialV1(w.token(other))
+	for n := range 3 {
+		w.publishText("42", "%q", strings.Repeat("x", 5000)) // more than there is for messages that wait
+		first.WantType("message")
+		w.await("all are sent to", func() bool { return !w.busy("42") })
+		w.publishText(other, "%d", n)
+		d.WantText(fmt.Sprintf(`{"type":"message","room":%q,"data":%d}`, other, n))
+	}
+}
+
+func TestALargeRoomThatIsAlwaysBehindTakesNothingFromItsNeighbour(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.MailboxBytes = 8000 })
+	other := w.neighbourOf("42")
+	first, d := w.dialLarge("42"), w.dialV1(w.token(other))
+	fill := func() {
+		for n := counterValue(t, w.metrics.shed); counterValue(t, w.metrics.shed) == n; {
+			w.publishText("42", "%q", strings.Repeat("x", 240))
+			w.busy("42") // the mailbox is empty again
+		}
+	}
+	release := w.holdSending("42")
+	w.publishText("42", "0")
+	first.WantType("message") // whoever sends is beyond the first quarter
+	fill()
+	again := w.holdSendingAt("42", largeRoom/4) // of the next, which is all that has waited
+	release()
+	w.await("what has waited is being sent", func() bool { return w.busy("42") && w.heldFor("42") == 1 }) // the gap
+	fill()
+	for n := range 30 {
+		w.publishText(other, "%d", n)
+		d.WantText(fmt.Sprintf(`{"type":"message","room":%q,"data":%d}`, other, n))
+	}
+	again()
+}
+
+func TestWhoIsJoiningALargeRoomIsDisconnectedWithIt(t *testing.T) {
+	w := newWorld(t, nil)
+	w.dialLarge("42")
+	release := w.holdSending("42")
+	w.publishText("42", "1")
+	w.await("it is being sent to", func() bool { return w.busy("42") })
+	held := w.heldFor("42")
+	w.dialV1(w.token("42"))
+	w.await("the join is held", func() bool { return w.heldFor("42") > held })
+	found := make(chan int)
+	go func() { found <- len(w.candidates(selector{Room: "42"})) }()
+	w.await("the command is held", func() bool { return w.heldFor("42") > held+1 })
+	release()
+	if n := <-found; n != largeRoom+2 {
+		t.Errorf("the command meets %d members, want %d", n, largeRoom+2)
+	}
+}
+
+// busy reports whether a room is being sent to beside its lane.
+func (w *world) busy(room string) (busy bool) {
+	done := make(chan struct{})
+	l := w.laneOf(room)
+	l.post(event{kind: eventCall, call: func() {
+		defer close(done)
+		busy = l.rooms[room].busy
+	}})
+	<-done
+	return busy
 }
 
 // heldFor is how much is held for a room until it has been sent to.

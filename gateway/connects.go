@@ -31,8 +31,11 @@ func (c *connects) take(l paceLimit, now int64) bool {
 	return c.pace.allow(l, now)
 }
 
-// giveBack undoes one take.
-func (c *connects) giveBack(l paceLimit) {
+// giveBack undoes the take of the time at, unless time has given that turn back by now.
+func (c *connects) giveBack(l paceLimit, at, now int64) {
+	if now-at >= int64(l.interval)*int64(l.burst) {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pace.emptyAt -= int64(l.interval)
@@ -41,14 +44,14 @@ func (c *connects) giveBack(l paceLimit) {
 // authorizeInTurn is authorize, if there is a turn for the request. It is asked for last of all
 // before the token: whoever was refused until now has used up none, and what follows is what costs.
 func (g *Gateway) authorizeInTurn(o *offer, r *http.Request) *httpRefusal {
-	limit := g.opts().connectLimit
-	took := g.connects.take(limit, g.now())
+	limit, at := g.opts().connectLimit, g.now()
+	took := g.connects.take(limit, at)
 	if !took && g.exceeded(limitConnects, o.who.addr) {
 		return unavailable(limitConnects, "this node lets in no more connections at this moment: try again later")
 	}
 	refused := g.authorize(o, r)
 	if took && (refused != nil || o.ending != nil) {
-		g.connects.giveBack(limit)
+		g.connects.giveBack(limit, at, g.now())
 	}
 	return refused
 }

@@ -87,7 +87,7 @@ func (g *Gateway) candidates(s selector) (list []*conn) {
 	}
 	done := make(chan struct{})
 	l := g.laneOf(s.Room)
-	l.post(event{kind: eventCall, call: func() {
+	l.post(event{kind: eventCall, room: s.Room, call: func() { // behind the joins that are under way
 		defer close(done)
 		if r := l.rooms[s.Room]; r != nil {
 			for _, m := range r.members {

@@ -61,7 +61,7 @@ func (l *lane) work() {
 	l.mu.Lock()
 	l.batch, l.mailbox = l.mailbox, l.batch[:0]
 	l.lossy = l.shed
-	l.shed, l.bytes, l.asked = nil, l.owed, l.held
+	l.shed, l.bytes, l.asked = nil, 0, l.held
 	l.mu.Unlock()
 
 	for i := range l.batch {
@@ -119,7 +119,7 @@ func (l *lane) handle(e *event) {
 			r.pending = append(r.pending, pending{e.payload, e.at})
 		}
 	case eventGap:
-		r.gap(e.reason)
+		l.gap(r, e.reason)
 	case eventJoin:
 		l.join(r, e.m)
 		l.reply(e)

@@ -47,11 +47,9 @@ const eventOverhead = 256
 // outage, and of what clients ask for, ask bounds the number.
 func (l *lane) post(e event) {
 	l.mu.Lock()
-	if e.kind == eventMessage && !l.fits(e) {
-		l.mu.Unlock()
-		return
-	}
-	l.mailbox = append(l.mailbox, e)
+	if e.kind != eventMessage || l.fits(e) {
+		l.mailbox = append(l.mailbox, e)
+	} // else somebody must run the lane all the same, to tell the gap
 	if l.running {
 		l.mu.Unlock()
 		return
@@ -71,10 +69,11 @@ func (l *lane) post(e event) {
 func (e *event) cost() int { return len(e.payload) + len(e.room) + eventOverhead }
 
 // fits counts e into the mailbox, or marks its room as having lost a message. l.mu is held. The
-// mailbox has half of what there is: the other is that of the batch which is being worked off.
+// mailbox has a quarter of what there is, the batch which is being worked off another, and large
+// rooms, which are sent to beside the lane, have half: so none of them takes the place of the others.
 func (l *lane) fits(e event) bool {
 	size := e.cost()
-	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts().MailboxBytes/2 {
+	if l.shed[e.room] || l.bytes > 0 && l.bytes+size > l.g.opts().MailboxBytes/4 {
 		if l.shed == nil {
 			l.shed = make(map[string]bool)
 		}

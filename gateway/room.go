@@ -56,6 +56,9 @@ func (r *room) remove(m *membership) {
 // not let go of it, and Go takes it away only after 10 ms.
 const sendTurn = 128
 
+// frameOverhead is at most what a frame has beside its payload and its room's name.
+const frameOverhead = 64
+
 // maxJoined bounds the frames that are joined into one write.
 const maxJoined = 64 << 10
 
@@ -74,21 +77,24 @@ func (r *room) deliver(g *Gateway) {
 func (r *room) sendAll(g *Gateway, messages []pending) {
 	for first := 0; first < len(messages); {
 		size, n := 0, first
-		for n < len(messages) && (n == first || size+len(messages[n].payload) <= maxJoined) {
-			size += len(messages[n].payload)
-			n++
+		for ; n < len(messages); n++ {
+			more := len(messages[n].payload) + len(r.name) + frameOverhead
+			if n > first && size+more > maxJoined {
+				break
+			}
+			size += more
 		}
 		r.send(g, messages[first:n])
 		first = n
 	}
 }
 
-// gap tells the members of r that messages may be missing; nil: there are none.
+// gap tells the members of r that messages may be missing.
 func (r *room) gap(reason string) {
-	if r == nil {
-		return
-	}
-	for _, m := range r.members {
+	for i, m := range r.members {
+		if i%sendTurn == sendTurn-1 {
+			runtime.Gosched()
+		}
 		m.c.gap(r.name, reason)
 	}
 }
