@@ -189,8 +189,8 @@ func (a *access) dial(ctx context.Context, s server) (net.Conn, error) {
 	return a.secure(ctx, s, conn)
 }
 
-// dialKept is dial, of a connection that conns.closeAll closes.
-func (a *access) dialKept(ctx context.Context, s server) (net.Conn, error) {
+// dialKept is dial, of a connection that conns.closeAll closes. turn is that of conns before s was picked.
+func (a *access) dialKept(ctx context.Context, s server, turn int) (net.Conn, error) {
 	below, err := a.connect(ctx, s)
 	if err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func (a *access) dialKept(ctx context.Context, s server) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.conns.keep(conn, below), nil
+	return a.conns.keep(conn, below, turn)
 }
 
 // clientOf makes a client of s alone, with one connection, which may be of any role.

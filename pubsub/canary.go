@@ -24,7 +24,10 @@ func (l *link) sendCanaries(ctx context.Context) {
 	defer tick.Stop()
 	warned := false
 	for {
-		if err := l.sendCanary(ctx); err != nil && ctx.Err() == nil {
+		err := l.sendCanary(ctx)
+		if err == nil {
+			warned = false
+		} else if ctx.Err() == nil {
 			err = fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 			l.p.health.blame(err)
 			if !warned {

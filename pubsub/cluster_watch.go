@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,21 +12,31 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// canaryTries is how many masters a canary is tried to be published through, if they cannot be reached.
+// canaryTries is how many masters a canary is tried to be published through, if they do not take it.
 const canaryTries = 3
 
 func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload string) error {
-	var err error
+	var refused, failed error
 	others := p.others(s, &p.canary)
 	for _, addr := range others[:min(canaryTries, len(others))] {
 		c, done := p.clientAt(addr)
-		err = c.Publish(ctx, channel, payload).Err()
+		err := c.Publish(ctx, channel, payload).Err()
 		done()
-		if err == nil || isReply(err) || ctx.Err() != nil {
-			return err
+		switch {
+		case err == nil:
+			return nil
+		case isReply(err):
+			refused = err
+		default:
+			failed = err
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return err
+	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
+	// others' ACL would keep it for ever.
+	return cmp.Or(failed, refused)
 }
 
 // watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -10,9 +11,36 @@ import (
 // conns are the open connections of pools, so that they can be closed at once when what they lead to
 // is the wrong server: a PUBLISH there succeeds, and reaches nobody.
 type conns struct {
-	mu   sync.Mutex
-	open map[*kept]struct{}
+	mu    sync.Mutex
+	open  map[*kept]struct{}
+	where string // what the last link is connected to; empty before the first
+	turn  int    // how often all were closed
 }
+
+// now is to be asked before a server is picked, for keep.
+func (c *conns) now() (turn int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turn
+}
+
+// follow is for a link that is connected to remote. If that is another server than the last link's, whatever ended that
+// one, those who publish must not stay behind: all they have is closed. The link has told no gap yet, so what they
+// published in between is covered.
+func (c *conns) follow(remote net.Addr) {
+	if remote == nil {
+		return
+	}
+	c.mu.Lock()
+	moved := c.where != remote.String()
+	c.where = remote.String()
+	c.mu.Unlock()
+	if moved {
+		c.closeAll()
+	}
+}
+
+var errMovedOn = errors.New("another server was found while this one was dialled")
 
 // A kept connection leaves its set when it is closed.
 type kept struct {
@@ -22,16 +50,20 @@ type kept struct {
 	closed   atomic.Bool
 }
 
-// keep adds conn to the set.
-func (c *conns) keep(conn, below net.Conn) net.Conn {
+// keep adds conn to the set. If all were closed since turn, conn is closed, too: it may lead to what they did.
+func (c *conns) keep(conn, below net.Conn, turn int) (net.Conn, error) {
 	k := &kept{Conn: conn, below: below, set: c}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if turn != c.turn {
+		below.Close()
+		return nil, errMovedOn
+	}
 	if c.open == nil {
 		c.open = map[*kept]struct{}{}
 	}
 	c.open[k] = struct{}{}
-	return k
+	return k, nil
 }
 
 // closeAll closes all there are. Whoever waits for an answer there gets an error.
@@ -39,6 +71,7 @@ func (c *conns) closeAll() {
 	c.mu.Lock()
 	open := c.open
 	c.open = nil
+	c.turn++
 	c.mu.Unlock()
 	for k := range open {
 		k.closed.Store(true)

@@ -84,6 +84,9 @@ func (l *link) run(parent context.Context) ending {
 	if err := l.send(ctx, first); err != nil { // dials, and authenticates
 		return endingOf(reasonDial, fmt.Errorf("connecting: %w", err))
 	}
+	if !l.sharded() {
+		l.b.access.conns.follow(l.conn.remote())
+	}
 	l.silence = time.AfterFunc(l.b.o.canaryTimeout(), func() { end(endSilent) })
 	defer l.silence.Stop()
 
@@ -124,7 +127,7 @@ func (l *link) read(ctx context.Context) ending {
 	for {
 		reply, err := l.ps.Receive(ctx)
 		if err != nil {
-			if (isRefusal(err) || l.sharded() && isUnsettled(err)) && l.refused(err) {
+			if (isRefusal(err) || isUnsettled(err)) && l.refused(err) {
 				continue
 			}
 			return endingOf(reasonClosed, l.explain(err))

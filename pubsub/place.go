@@ -84,15 +84,16 @@ func dialPlace(ctx context.Context, a *access, p place) (net.Conn, error) {
 
 // dialNext dials p's server of the moment, for limit at most. One that did not do is passed over the next time.
 func dialNext(ctx context.Context, a *access, p place, limit time.Duration) (conn net.Conn, err error) {
+	turn := a.conns.now()
 	s, err := p.pick(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = within(ctx, limit, func(ctx context.Context) error {
-		conn, err = a.dialKept(ctx, s)
+		conn, err = a.dialKept(ctx, s, turn)
 		return err
 	})
-	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // whoever asked may have lost patience: that is not s's fault
+	if err != nil && !errors.Is(err, errMovedOn) && !errors.Is(ctx.Err(), context.Canceled) { // whoever asked may have lost patience: that is not s's fault
 		p.failed(s)
 	}
 	return conn, err

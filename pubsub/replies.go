@@ -20,10 +20,16 @@ func isMoved(err error) bool {
 	return moved
 }
 
-// isUnsettled tells an error reply of a Cluster that changes, or of a node that starts: another time, or elsewhere,
-// the same command may work.
+// isUnsettled tells an error reply of a Cluster that changes, or of a node that starts, or that a script keeps busy:
+// another time, or elsewhere, the same command may work.
 func isUnsettled(err error) bool {
-	return isMoved(err) || redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsLoadingError(err) || redis.IsMasterDownError(err)
+	return isBusy(err) || isMoved(err) || redis.IsClusterDownError(err) || redis.IsTryAgainError(err) || redis.IsLoadingError(err) || redis.IsMasterDownError(err)
+}
+
+// isBusy tells the error reply of a Redis in which a script runs for longer than busy-reply-threshold.
+func isBusy(err error) bool {
+	_, said := errors.AsType[redis.Error](err)
+	return said && strings.HasPrefix(err.Error(), "BUSY ")
 }
 
 // explain adds to an error of Redis what to do about it.

@@ -14,7 +14,7 @@ func (a *access) routed() *redis.ClusterClient {
 	return redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: a.url.Addrs,
 		Dialer: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return a.dialKept(ctx, server{addr: addr})
+			return a.dialKept(ctx, server{addr: addr}, a.conns.now())
 		},
 		CredentialsProviderContext: ro.CredentialsProviderContext,
 

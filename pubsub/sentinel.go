@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 )
 
 // sentinels is a place that is where more than half of the configured Sentinels say that the master is. Fewer prove
@@ -18,6 +19,8 @@ type sentinels struct {
 	access *access
 	all    []*sentinel
 	prober prober
+
+	flight singleflight.Group // one question at a time, whose answer is for all who ask meanwhile
 
 	open   context.Context // until close
 	end    context.CancelFunc
@@ -74,9 +77,20 @@ func (s *sentinel) ask(ctx context.Context, master string) (o opinion) {
 	return opinion{master: net.JoinHostPort(addr[0], addr[1])}
 }
 
-// master asks all Sentinels at once, and returns what more than half of all say.
+// master is what more than half of all Sentinels say. Whoever asks while they are being asked gets the same answer: after a
+// failover all publishers ask at once.
 func (p *sentinels) master(ctx context.Context) (server, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.access.o.timeout())
+	select {
+	case r := <-p.flight.DoChan("", func() (any, error) { return p.askAll() }):
+		return r.Val.(server), r.Err
+	case <-ctx.Done():
+		return server{}, ctx.Err()
+	}
+}
+
+// askAll asks all Sentinels at once.
+func (p *sentinels) askAll() (server, error) {
+	ctx, cancel := context.WithTimeout(p.open, p.access.o.timeout())
 	defer cancel()
 	opinions := make(chan opinion, len(p.all))
 	for _, s := range p.all {
