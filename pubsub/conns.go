@@ -32,7 +32,7 @@ func (c *conns) follow(remote net.Addr) {
 		return
 	}
 	c.mu.Lock()
-	moved := c.where != remote.String()
+	moved := c.where != "" && c.where != remote.String()
 	c.where = remote.String()
 	c.mu.Unlock()
 	if moved {
