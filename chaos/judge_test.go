@@ -31,7 +31,7 @@ func (v *verdict) add(w verdict) {
 func (k *track) judge(l *ledger) verdict {
 	v := verdict{delivered: k.delivered, stray: k.stray}
 	if k.in.Load() {
-		k.skip(l.next(k.room))
+		k.passOver(l.next(k.room))
 	}
 	late := make(map[int]bool) // that came after all
 	for _, n := range k.late {

@@ -104,13 +104,13 @@ func (k *track) message(n int) {
 	if n < k.upto {
 		return // an earlier connection had it, or it was published before the client joined
 	}
-	k.skip(n)
+	k.passOver(n)
 	k.delivered++
 	k.upto = n + 1
 }
 
-// skip accounts for the numbers before n, which did not come.
-func (k *track) skip(n int) {
+// passOver accounts for the numbers before n, which did not come.
+func (k *track) passOver(n int) {
 	if below := min(n, int(k.floor.Load())); k.upto < below {
 		if k.below != notOwed {
 			k.holes = append(k.holes, hole{k.upto, below, k.below})
