@@ -52,7 +52,7 @@ func (r *benchReport) text() string {
 	if r.publishes {
 		late := ""
 		if n.Late > 0 {
-			late = "; " + thousands(n.Late) + " of them were more than 5ms late, or not at all: this machine, or Redis, is too busy"
+			late = "; " + thousands(n.Late) + " were more than " + load.LateAfter.String() + " late, or not published at all: this machine, or Redis, is too busy"
 		}
 		line("published", "%s of %s B, %s/s%s", plural(n.Published, "message"), thousands(int64(r.Size)), perSecond(n.Published, n.Elapsed), late)
 		line("delivered", "%s of %s, %s/s", thousands(n.Delivered), thousands(n.Expected), perSecond(n.Delivered, n.Elapsed))

@@ -72,6 +72,7 @@ func (c *Clients) take(cl *client, b []byte, now int64, out []byte) ([]byte, err
 		case opText, opBinary:
 			out = c.message(cl, payload, now, out)
 		case opPing:
+			c.answered++
 			out = appendFrame(out, opPong, payload)
 		case opClose:
 			return appendFrame(out, opClose, payload[:min(2, len(payload))]), c.count(cl, refusedBy(payload))
@@ -99,6 +100,7 @@ func (c *Clients) message(cl *client, payload []byte, now int64, out []byte) []b
 	}
 	if c.o.Answer != nil {
 		if answer := c.o.Answer(payload); len(answer) > 0 {
+			c.answered++
 			return appendFrame(out, opText, answer)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	eventsMost = 256       // sockets between two looks at the clock
+	eventsMost = 256       // sockets that one call tells of
 	readMost   = 256 << 10 // bytes read from a socket at once
 )
 
@@ -77,9 +77,8 @@ func (f *tickingFleet) look() error {
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("looking at the sockets: %w", err)
 		}
-		now := f.c.clock()
 		for _, e := range f.events[:max(n, 0)] {
-			f.read(int(e.Fd), now)
+			f.read(int(e.Fd))
 		}
 		if n < eventsMost {
 			return nil
@@ -88,8 +87,8 @@ func (f *tickingFleet) look() error {
 	return nil
 }
 
-// read takes what has come for one client.
-func (f *tickingFleet) read(number int, now int64) {
+// read takes what has come for one client. Each has its own look at the clock: to read from many takes milliseconds.
+func (f *tickingFleet) read(number int) {
 	f.mu.Lock()
 	fd := f.fds[number]
 	f.mu.Unlock()
@@ -106,7 +105,7 @@ func (f *tickingFleet) read(number int, now int64) {
 		f.drop(number)
 		return
 	}
-	f.out, err = f.c.take(cl, f.buf[:n], now, f.out[:0])
+	f.out, err = f.c.take(cl, f.buf[:n], f.c.clock(), f.out[:0])
 	if len(f.out) > 0 {
 		// A socket that does not take a pong at once has a server that reads nothing.
 		if n, failed := unix.Write(fd, f.out); n < len(f.out) && err == nil {

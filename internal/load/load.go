@@ -110,6 +110,7 @@ type Clients struct {
 	clients  []*client  // nil: not connected yet
 	open     int        // how many of clients are
 	gaps     int64
+	answered int64            // pings
 	closedBy map[string]int64 // by close code
 	first    error            // why the first connection that ended did
 	run      *run             // what is being counted; nil: nothing
@@ -222,6 +223,13 @@ func (c *Clients) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open
+}
+
+// Answered returns how many pings have been answered since Dial: those of RFC 6455, and what Options.Answer did.
+func (c *Clients) Answered() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answered
 }
 
 // Idle only reads what comes and answers pings, for d or until ctx ends.

@@ -9,8 +9,13 @@ import (
 	"time"
 )
 
-// burst is the least time between two bursts of messages.
-const burst = time.Millisecond
+const (
+	// LateAfter is how much after it was due a message counts as published late. It is the same whatever the
+	// tick: latency runs from when a message is written, so that what the generator is late by shows here alone.
+	LateAfter = 5 * time.Millisecond
+
+	burst = time.Millisecond // the least time between two bursts of messages
+)
 
 // A publishing is one run as its publisher sees it.
 type publishing struct {
@@ -18,6 +23,7 @@ type publishing struct {
 	t       Traffic
 	d       time.Duration
 	began   int64 // on the clock
+	due     int64 // messages in d
 	open    int   // clients when it began
 	members []int64
 	names   []string
@@ -38,6 +44,7 @@ func (c *Clients) begin(t Traffic, d time.Duration) *publishing {
 	r := &run{marker: newMarker(), size: t.Size, any: t.Publish == nil}
 	if !r.any {
 		p.payload = newPayload(r.marker, t.Size)
+		p.due = int64(math.Round(t.Rate * d.Seconds()))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,13 +67,12 @@ func (p *publishing) publish(ctx context.Context) error {
 		sleep(ctx, p.d)
 		return nil
 	}
-	total := int64(math.Round(p.t.Rate * p.d.Seconds()))
 	gap := float64(time.Second) / p.t.Rate // ns between two messages
-	latest := p.d + p.c.o.tick()           // what is not published by then never is
-	for sent := int64(0); sent < total && ctx.Err() == nil; {
+	latest := p.d + LateAfter              // what is not published by then never is
+	for sent := int64(0); sent < p.due && ctx.Err() == nil; {
 		passed := time.Since(began)
-		for due := min(total, int64(float64(passed)/gap)+1); sent < due; sent++ {
-			if passed > time.Duration(float64(sent)*gap)+p.c.o.tick() {
+		for due := min(p.due, int64(float64(passed)/gap)+1); sent < due; sent++ {
+			if passed > time.Duration(float64(sent)*gap)+LateAfter {
 				p.late++
 			}
 			if err := p.one(sent); err != nil {
@@ -77,7 +83,7 @@ func (p *publishing) publish(ctx context.Context) error {
 			return fmt.Errorf("publishing: %w", err)
 		}
 		if time.Since(began) > latest {
-			p.late += total - sent
+			p.late += p.due - sent
 			return nil
 		}
 		sleep(ctx, max(time.Duration(float64(sent)*gap)-time.Since(began), burst))

@@ -22,21 +22,22 @@ type Progress struct {
 type Result struct {
 	Connections int   `json:"connections"` // open when counting began
 	Rooms       int   `json:"rooms"`
-	Published   int64 `json:"published"`    // messages
+	Due         int64 `json:"due"`          // messages that were to be published in the time
+	Published   int64 `json:"published"`    // of these
 	Expected    int64 `json:"expected"`     // deliveries: each message once to each member
 	Delivered   int64 `json:"delivered"`    // of these
 	Lost        int64 `json:"lost"`         // of these: not come before Settle was over
 	Duplicated  int64 `json:"duplicated"`   // come again
 	OutOfOrder  int64 `json:"out_of_order"` // delivered, but behind a later message of their room
 	Strays      int64 `json:"strays"`       // come to a client that is not in the room
-	Late        int64 `json:"late"`         // messages published more than a tick after they were due, or not at all for want of time
+	Late        int64 `json:"late"`         // of those due: published more than LateAfter later, or not at all for want of time
 
 	Gaps     int64            `json:"gaps"`      // gap frames of roomgate.v1
 	Closed   int64            `json:"closed"`    // connections that ended; none is dialled again
 	ClosedBy map[string]int64 `json:"closed_by"` // these by close code; 1006: without a close frame
 
 	Elapsed time.Duration `json:"-"` // from the first message to the last delivery
-	Latency Quantiles     `json:"-"` // from before Publish to the look that found the message
+	Latency Quantiles     `json:"-"` // from before Publish, late or not, to the look that found the message
 	OwnCPU  time.Duration `json:"-"` // CPU of this process; 0: not known on this system
 }
 
@@ -48,7 +49,7 @@ func (c *Clients) result(p *publishing) *Result {
 	c.run = nil
 	r := &Result{
 		Connections: p.open, Rooms: c.o.rooms(),
-		Published: p.published.Load(), Expected: p.expected.Load(), Late: p.late,
+		Due: p.due, Published: p.published.Load(), Expected: p.expected.Load(), Late: p.late,
 		Delivered: run.delivered, Duplicated: run.duplicated, OutOfOrder: run.outOfOrder, Strays: run.strays,
 		Gaps: c.gaps, ClosedBy: maps.Clone(c.closedBy), Latency: run.latency.quantiles(),
 	}
