@@ -56,14 +56,14 @@ hostile: needs ## 1,000 honest clients beside attackers for HOSTILE_DURATION (de
 cycles: needs ## memory and goroutines after CYCLES connections (default 100000) have come and gone (Linux)
 	ROOMGATE_CYCLES=$${CYCLES:-100000} $(GO) test -count=1 -timeout 30m -v -run '^TestHostileCycles' ./cmd/roomgate
 
-bench: ## CPU per delivery beside a bare loop of sends, and memory per idle connection (Linux)
+bench: ## CPU per delivery in multiples of the floor, and memory per idle connection (Linux)
 	cd bench && $(GO) run . fanout && $(GO) run . idle -idle-connections 0
 
-bench-peers: ## roomgate beside its peers, into docs/benchmarks.md: 25 minutes (Linux)
+bench-peers: ## roomgate beside its peers, into docs/benchmarks.md: 30 minutes (Linux)
 	cd bench && $(GO) run . peers
 
 bench-lanes: ## both ends of the rule for who runs a lane, into docs/benchmarks.md: 5 minutes (Linux)
 	cd bench && $(GO) run . lanes
 
-bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 12 minutes (Linux)
+bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 14 minutes (Linux)
 	cd bench && $(GO) run . growth && $(GO) run . giant && $(GO) run . slow

@@ -36,13 +36,15 @@ func giantVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	members := flags.Int("members", 15_000, "of the giant room")
 	duration := flags.Duration("duration", 10*time.Second, "of one measurement")
 	rounds := flags.Int("rounds", 3, "measurements of each, in turn")
-	write := flags.Bool("write", true, "write results/giant.json and docs/benchmarks.md")
-	_ = flags.Parse(args) // ExitOnError
+	writes(flags, giantFile)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
 	got := &neighbours{Machine: thisMachine(), Command: command(), Members: *members, Rate: giantRate}
 	return rigged(ctx, "roomgate", func(r *rig, chosen []peer) error {
 		plan := &plan{began: time.Now(), total: time.Duration(*rounds) * (2**duration + 10*time.Second)}
 		for round := range *rounds {
-			err := with(ctx, r, chosen[0], quietRooms*quietMembers, quietRooms, func(s *subject, quiet *load.Clients) error {
+			err := with(ctx, r, ticking{chosen[0], closeTick}, quietRooms*quietMembers, quietRooms, func(s *subject, quiet *load.Clients) error {
 				return got.round(ctx, r, s, quiet, *duration)
 			})
 			if err != nil {
@@ -53,7 +55,7 @@ func giantVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 				round+1, *rounds, without.P50, without.P99, with.P50, with.P99, with.trouble(), giant.P99, giant.trouble())
 		}
 		fmt.Println(got.table())
-		return keep(*write, true, giantFile, got)
+		return keep(flags, giantFile, got)
 	})
 }
 
@@ -88,6 +90,6 @@ func (n *neighbours) round(ctx context.Context, r *rig, s *subject, quiet *load.
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	n.Without, n.With, n.Giant = append(n.Without, without), append(n.With, with), append(n.Giant, giant)
+	n.Without, n.With, n.Giant = append(n.Without, without.shared()), append(n.With, with.shared()), append(n.Giant, giant.shared())
 	return nil
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -68,9 +69,11 @@ func growthVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	flags.IntVar(&g.rounds, "rounds", 3, "how often the cost at each number of members is measured")
 	flags.DurationVar(&g.duration, "duration", 5*time.Second, "of one measurement")
 	flags.DurationVar(&g.calm.settle, "settle", 5*time.Second, "time before memory is measured")
-	flags.DurationVar(&g.calm.period, "idle-duration", 30*time.Second, "how long the CPU of idle connections is measured")
-	write := flags.Bool("write", true, "write results/growth.json, docs/benchmarks.md and its plots")
-	_ = flags.Parse(args) // ExitOnError
+	flags.DurationVar(&g.calm.period, "idle-duration", defaultPeriod, "how long the CPU of idle connections is measured: a multiple of the heartbeat, "+heartbeat.String())
+	writes(flags, growthFile)
+	if err := errors.Join(parse(flags, args), calm{memory: 1, cpu: 1, period: g.calm.period}.check()); err != nil {
+		return err
+	}
 	measure := map[string]func(context.Context) error{"members": g.members, "connections": g.connections, "rooms": g.rooms, "joins": g.joins}
 	for _, part := range strings.Split(*list, ",") {
 		if measure[part] == nil {
@@ -86,7 +89,7 @@ func growthVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 			}
 		}
 		fmt.Println(g.into.tables())
-		return keep(*write, *list == parts, growthFile, g.into)
+		return keep(flags, growthFile, g.into)
 	})
 }
 

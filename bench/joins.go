@@ -70,10 +70,14 @@ func joinAndLeave(ctx context.Context, s *subject, c *load.Clients, d time.Durat
 		}
 		used, err := s.since(cpu)
 		done := float64(pairs.Load() - before)
+		if err == nil && done == 0 {
+			err = fmt.Errorf("nobody joined and left within %v", d)
+		}
 		got.Pairs, got.Server = done/time.Since(began).Seconds(), micros(used)/done
 		return err
 	})
-	return got, g.Wait()
+	err := g.Wait() // before got is read
+	return got, err
 }
 
 // join joins and leaves a room over and over, until ctx ends.

@@ -18,8 +18,8 @@ import (
 // posts a message delivers it, rather than the lane's goroutine.
 type laneRule struct {
 	roomgate
-	label string
-	small int // members; -1: as it is
+	label string // known once it is prepared
+	small int    // members; -1: as it is
 }
 
 // laneRules are both ends, and what stands between them. A room that a message comes for has a member at
@@ -27,10 +27,13 @@ type laneRule struct {
 func laneRules() []peer {
 	return []peer{
 		&laneRule{label: "whoever posts, always", small: 1 << 30},
-		&laneRule{label: "roomgate: whoever posts, up to 4 members", small: -1},
+		&laneRule{small: -1},
 		&laneRule{label: "the lane's goroutine, always", small: 0},
 	}
 }
+
+// theRule is the place of roomgate as it is among them.
+const theRule = 1
 
 func (p *laneRule) name() string  { return p.label }
 func (p *laneRule) title() string { return p.label }
@@ -44,30 +47,40 @@ const (
 // prepare builds roomgate with the constant changed. The tree stays as it is: the compiler is told to read
 // another file in the place of the one there (go help build, -overlay).
 func (p *laneRule) prepare(ctx context.Context, r *rig) error {
-	if p.small < 0 {
-		return p.roomgate.prepare(ctx, r)
-	}
-	name := "roomgate-" + strconv.Itoa(p.small)
-	overlay, err := p.overlay(filepath.Join(r.dir, name))
+	before, small, after, err := laneSource()
 	if err != nil {
 		return err
 	}
-	p.program, err = r.buildAs(ctx, name, "..", "./cmd/roomgate", "-overlay", overlay)
+	if p.small < 0 {
+		p.label = fmt.Sprintf("roomgate: whoever posts, up to %s members", small)
+		return p.roomgate.prepare(ctx, r)
+	}
+	name := "roomgate-" + strconv.Itoa(p.small)
+	changed := fmt.Appendf(nil, "%s%s%d\n%s", before, laneRow, p.small, after)
+	list, err := overlay(filepath.Join(r.dir, name), changed)
+	if err != nil {
+		return err
+	}
+	p.program, err = r.buildAs(ctx, name, "..", "./cmd/roomgate", "-overlay", list)
 	return err
 }
 
-// overlay writes the changed file and the list for the compiler, beside each other, and returns the list's path.
-func (p *laneRule) overlay(prefix string) (string, error) {
+// laneSource cuts laneFile around the constant's value.
+func laneSource() (before, small, after []byte, err error) {
 	text, err := os.ReadFile(laneFile)
 	if err != nil {
-		return "", err
+		return nil, nil, nil, err
 	}
-	before, after, found := bytes.Cut(text, []byte(laneRow))
-	_, after, ends := bytes.Cut(after, []byte("\n"))
+	before, rest, found := bytes.Cut(text, []byte(laneRow))
+	small, after, ends := bytes.Cut(rest, []byte("\n"))
 	if !found || !ends {
-		return "", fmt.Errorf("%s lacks the line %q", laneFile, laneRow)
+		return nil, nil, nil, fmt.Errorf("%s lacks the line %q", laneFile, laneRow)
 	}
-	changed := fmt.Appendf(bytes.Clone(before), "%s%d\n%s", laneRow, p.small, after)
+	return before, small, after, nil
+}
+
+// overlay writes the changed file and the list for the compiler, beside each other, and returns the list's path.
+func overlay(prefix string, changed []byte) (string, error) {
 	if err := os.WriteFile(prefix+".go", changed, 0o600); err != nil {
 		return "", err
 	}
@@ -75,11 +88,11 @@ func (p *laneRule) overlay(prefix string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {original: prefix + ".go"}})
+	b, err := json.Marshal(map[string]map[string]string{"Replace": {original: prefix + ".go"}})
 	if err != nil {
 		return "", err
 	}
-	return prefix + ".json", os.WriteFile(prefix+".json", list, 0o600)
+	return prefix + ".json", os.WriteFile(prefix+".json", b, 0o600)
 }
 
 // laneStages have rooms from one member to a thousand.
@@ -94,8 +107,10 @@ var laneStages = []stage{
 func lanesVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	rounds := flags.Int("rounds", 3, "how often each rate is measured; the table has medians")
 	duration := flags.Duration("duration", 3*time.Second, "of one measurement")
-	write := flags.Bool("write", true, "write results/lanes.json and docs/benchmarks.md")
-	_ = flags.Parse(args) // ExitOnError
+	writes(flags, lanesFile)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
 	r, err := newRig(ctx)
 	if err != nil {
 		return err
@@ -115,27 +130,30 @@ func lanesVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	fmt.Println(got.lanes())
-	return keep(*write, true, lanesFile, got)
+	return keep(flags, lanesFile, got)
 }
 
-// lanes is the table of the rules.
+// lanes is the table of the rules: what each costs in multiples of what roomgate as it is cost in the same round.
 func (c *comparison) lanes() string {
 	t := markdown{}
 	t.row(append([]string{"CPU of a delivery (p99)"}, c.Peers...)...)
 	for _, st := range laneStages {
 		sc := st.scenarios[0]
 		cells := []string{sc.about}
-		for _, p := range c.Peers {
+		for i, p := range c.Peers {
 			rounds := c.Rates[sc.Name][p]
-			cells = append(cells, fmt.Sprintf("%.2f µs (%.1f ms)%s", median(servers(rounds)),
-				median(each(rounds, func(m measurement) float64 { return m.P99 })), missing(rounds)))
+			cost := fmt.Sprintf("%.2f µs", median(servers(rounds)))
+			if i != theRule {
+				cost = spread(ratios(servers(rounds), servers(c.Rates[sc.Name][c.Peers[theRule]])))
+			}
+			cells = append(cells, fmt.Sprintf("%s (%.1f ms)%s", cost, median(each(rounds, func(m measurement) float64 { return m.P99 })), missing(rounds)))
 		}
 		t.row(cells...)
 	}
-	cells := []string{"most messages/s to 1,000 members"}
+	cells := []string{"most messages/s to 1,000 members, one search"}
 	for _, p := range c.Peers {
 		cells = append(cells, count(c.Ceilings[p].Rate)+"/s")
 	}
 	t.row(cells...)
-	return t.String()
+	return t.String() + c.retried()
 }

@@ -23,7 +23,7 @@ type machine struct {
 	Kernel   string    `json:"kernel"`
 	Files    uint64    `json:"open_files"` // the limit
 	Time     time.Time `json:"time"`
-	Revision string    `json:"revision"` // of this repository; with "+" if it was changed
+	Revision string    `json:"revision"` // of this repository; with "+" if more was changed than results and documents
 	Versions []version `json:"versions"`
 }
 
@@ -49,7 +49,7 @@ func thisMachine() machine {
 		m.Files = files.Cur
 	}
 	m.Revision = output("git", "rev-parse", "--short", "HEAD")
-	if output("git", "status", "--porcelain") != "" {
+	if output("git", "status", "--porcelain", "--", ":/", ":(top,exclude)bench/results", ":(top,exclude)docs") != "" {
 		m.Revision += "+"
 	}
 	m.Versions = versions()

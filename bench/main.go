@@ -2,7 +2,8 @@
 
 // Command bench measures roomgate beside its peers, and how its costs grow. Each server is a process of
 // its own beside one Redis; this process is all the clients. What others cost is told as multiples of
-// the floor, a bare loop of sends: only such ratios mean something on another machine.
+// the floor, a single-threaded reference without their duties: only such ratios mean something on another
+// machine.
 //
 // docs/benchmarks.md says what is measured, how, and what is unfair to whom.
 package main
@@ -24,6 +25,15 @@ const floorVerb = "floor"
 type verb struct {
 	name, about string
 	run         func(ctx context.Context, flags *flag.FlagSet, args []string) error
+}
+
+// parse reads a verb's flags. It takes no other arguments.
+func parse(flags *flag.FlagSet, args []string) error {
+	_ = flags.Parse(args) // ExitOnError
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q: %s takes only flags; -h lists them", flags.Arg(0), flags.Name())
+	}
+	return nil
 }
 
 var verbs = []verb{
@@ -55,7 +65,9 @@ func run(ctx context.Context, name string, args []string) error {
 	if name == floorVerb {
 		addr, redis := flags.String("addr", "", "where to listen"), flags.String("redis", "", "where Redis is")
 		beat := flags.Duration("heartbeat", heartbeat, "between two pings to a client")
-		_ = flags.Parse(args) // ExitOnError
+		if err := parse(flags, args); err != nil {
+			return err
+		}
 		return floor.Run(*addr, *redis, *beat)
 	}
 	for _, v := range verbs {

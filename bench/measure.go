@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/roomgate/roomgate/internal/load"
@@ -19,16 +18,17 @@ var errNothing = errors.New("nothing that was published was delivered")
 
 // A measurement is what one run of messages cost, and how it went.
 type measurement struct {
-	Server float64 `json:"server_us"` // CPU of the server for each delivery, in µs
-	Redis  float64 `json:"redis_us"`
-	Client float64 `json:"client_us"` // of this process, which publishes too
+	Server float64 `json:"server_us,omitempty"` // CPU of the server for each delivery, in µs; 0: it did other things, too
+	Redis  float64 `json:"redis_us,omitempty"`
+	Client float64 `json:"client_us,omitempty"` // of this process, which publishes too
 
+	Due        int64   `json:"due"` // messages that were to be published
 	Published  int64   `json:"published"`
 	Expected   int64   `json:"expected"`
 	Lost       int64   `json:"lost"`
 	Duplicated int64   `json:"duplicated"`
 	OutOfOrder int64   `json:"out_of_order"`
-	Late       int64   `json:"late"`   // messages that were published too late
+	Late       int64   `json:"late"`   // of those due: published too late, or not at all
 	Closed     int64   `json:"closed"` // connections
 	Seconds    float64 `json:"seconds"`
 	P50        float64 `json:"p50_ms"`
@@ -36,6 +36,12 @@ type measurement struct {
 	P999       float64 `json:"p999_ms"`
 	Max        float64 `json:"max_ms"`
 	RSS        float64 `json:"rss_mb"` // of the server, at the end
+}
+
+// shared returns m without CPU: the processes did more in that time than what m counts.
+func (m measurement) shared() measurement {
+	m.Server, m.Redis, m.Client = 0, 0, 0
+	return m
 }
 
 // whole reports whether each message came once to each member, in order.
@@ -77,7 +83,7 @@ func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) 
 	each := func(d time.Duration) float64 { return micros(d) / float64(result.Delivered) }
 	return measurement{
 		Server: each(clocks.used[0]), Redis: each(clocks.used[1]), Client: each(result.OwnCPU),
-		Published: result.Published, Expected: result.Expected, Lost: result.Lost, Duplicated: result.Duplicated,
+		Due: result.Due, Published: result.Published, Expected: result.Expected, Lost: result.Lost, Duplicated: result.Duplicated,
 		OutOfOrder: result.OutOfOrder, Late: result.Late, Closed: result.Closed, Seconds: result.Elapsed.Seconds(),
 		P50: millis(result.Latency.P50), P99: millis(result.Latency.P99), P999: millis(result.Latency.P999), Max: millis(result.Latency.Max),
 		RSS: float64(memory.rss) / 1e6,
@@ -120,16 +126,4 @@ func with(ctx context.Context, r *rig, p peer, connections, rooms int, do func(*
 		return fmt.Errorf("%s: %w", p.name(), err)
 	}
 	return nil
-}
-
-func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// median of an even number is the mean of the two in the middle; of none it is 0.
-func median(values []float64) float64 {
-	v := slices.Sorted(slices.Values(values))
-	if len(v) == 0 {
-		return 0
-	}
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }

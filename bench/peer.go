@@ -42,6 +42,9 @@ func (s *subject) dial(ctx context.Context, connections, rooms int) (*load.Clien
 	return c, nil
 }
 
+// closeTick is the tick of clients where latency is the figure.
+const closeTick = time.Millisecond
+
 // ticking is a peer whose clients look at their sockets at a tick of its own.
 type ticking struct {
 	peer

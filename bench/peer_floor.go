@@ -9,7 +9,7 @@ import (
 	"github.com/roomgate/roomgate/internal/load"
 )
 
-// floorPeer is the least that a server can do: see package floor. It is this program itself.
+// floorPeer is a single-threaded reference without the duties of the others: see package floor. It is this program itself.
 type floorPeer struct{ self string }
 
 func (*floorPeer) name() string  { return "floor" }

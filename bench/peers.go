@@ -22,18 +22,25 @@ type comparison struct {
 	Peers    []string                            `json:"peers"`    // in the order of the columns
 	Rates    map[string]map[string][]measurement `json:"rates"`    // by scenario and peer, one a round
 	Ceilings map[string]ceiling                  `json:"ceilings"` // by peer
-	Idle     map[string]rest                     `json:"idle"`     // by peer
+	Idle     map[string][]rest                   `json:"idle"`     // by peer, one a round; CPU in the first alone
+	Retries  []retry                             `json:"retries"`
 }
 
 func newComparison(peers []peer, rounds int, duration time.Duration) *comparison {
 	c := &comparison{
 		Machine: thisMachine(), Command: command(), Rounds: rounds, Duration: duration.Seconds(),
-		Rates: map[string]map[string][]measurement{}, Ceilings: map[string]ceiling{}, Idle: map[string]rest{},
+		Rates: map[string]map[string][]measurement{}, Ceilings: map[string]ceiling{}, Idle: map[string][]rest{},
 	}
 	for _, p := range peers {
 		c.Peers = append(c.Peers, p.name())
 	}
 	return c
+}
+
+// A retry is a step that failed, and was then done once more.
+type retry struct {
+	Step string `json:"step"`
+	Why  string `json:"why"`
 }
 
 // A comparing is a run of the verb peers.
@@ -49,40 +56,45 @@ type comparing struct {
 	into     *comparison
 }
 
-// compare measures all that is wanted: the rates in rounds, so that what changes on the machine meanwhile
-// meets all peers alike, then the ceilings, then the idle connections.
+// compare measures all that is wanted: rates, memory and connecting in rounds, so that what changes on the machine
+// meanwhile meets all peers alike, and then the ceilings, once. The CPU of idle connections is measured once as well,
+// in the first round: it takes a minute of each peer.
 func (c *comparing) compare(ctx context.Context) error {
 	c.plan = &plan{began: time.Now(), total: c.estimate()}
 	for round := range c.rounds {
 		for _, st := range c.stages {
 			for i := range c.peers {
 				p := c.peers[(i+round)%len(c.peers)] // nobody is always the first
-				if err := again(ctx, func() error { return c.stage(ctx, st, p, round) }); err != nil {
+				if err := c.step(ctx, p, st.scenarios[0].Name, func() error { return c.stage(ctx, st, p, round) }); err != nil {
 					return err
 				}
 			}
 		}
+		for i := range c.peers {
+			p := c.peers[(i+round)%len(c.peers)]
+			if err := c.step(ctx, p, idle, func() error { return c.rest(ctx, p, round) }); err != nil {
+				return err
+			}
+		}
 	}
 	for _, p := range c.peers {
-		if err := again(ctx, func() error { return c.ceiling(ctx, p) }); err != nil {
-			return err
-		}
-		if err := again(ctx, func() error { return c.rest(ctx, p) }); err != nil {
+		if err := c.step(ctx, p, fanoutMax, func() error { return c.ceiling(ctx, p) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// again does a step of a long measurement once more if it fails: a peer that does not come up or loses a client
-// once shall not cost all that was measured before.
-func again(ctx context.Context, step func() error) error {
-	err := step()
+// step does a step of a long measurement, and once more if it fails, which the results tell: a peer that does not
+// come up or loses a client once shall not cost all that was measured before.
+func (c *comparing) step(ctx context.Context, p peer, what string, do func() error) error {
+	err := do()
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "once more, since it failed: %v\n", err)
-	return step()
+	c.into.Retries = append(c.into.Retries, retry{what + ", " + p.name(), err.Error()})
+	return do()
 }
 
 func (c *comparing) wants(name string) bool { return len(c.want) == 0 || slices.Contains(c.want, name) }
@@ -153,23 +165,27 @@ func verdict(t try) string {
 	return "failed: " + t.Why
 }
 
-func (c *comparing) rest(ctx context.Context, p peer) error {
+func (c *comparing) rest(ctx context.Context, p peer, round int) error {
 	if !c.wants(idle) {
 		return nil
 	}
-	got, err := c.calm.measure(ctx, c.rig, p)
+	calm := c.calm
+	if round > 0 {
+		calm.cpu = 0
+	}
+	got, err := calm.measure(ctx, c.rig, p)
 	if err != nil {
 		return fmt.Errorf("%s: %w", idle, err)
 	}
-	c.into.Idle[p.name()] = got
-	c.plan.step(c.calm.time(), "%s, %s: %s", idle, p.name(), got)
+	c.into.Idle[p.name()] = append(c.into.Idle[p.name()], got)
+	c.plan.step(calm.time(), "round %d of %d, %s, %s: %s", round+1, c.rounds, idle, p.name(), got)
 	return nil
 }
 
 func (r rest) String() string {
 	text := fmt.Sprintf("%.1f µs to connect, %.1f KB each (PSS) at %d connections", r.Connect, r.PSS, r.Connections)
 	if r.CPUConnections > 0 {
-		text += fmt.Sprintf(", %.2f %% of a core at %d", r.CPU, r.CPUConnections)
+		text += fmt.Sprintf(", %.2f %% of a core at %d over %.0f s, in which each answered %.2f pings", r.CPU, r.CPUConnections, r.CPUSeconds, r.Pings)
 	}
 	return text
 }
@@ -185,7 +201,12 @@ func (c *comparing) each(st stage, n int) time.Duration {
 	return c.duration + warm + 200*time.Millisecond + st.connect/time.Duration(n)
 }
 
-func (c calm) time() time.Duration { return c.settle + c.period + 15*time.Second }
+func (c calm) time() time.Duration {
+	if c.cpu == 0 {
+		return c.settle + 5*time.Second
+	}
+	return c.settle + c.period + 12*time.Second
+}
 
 func (c *comparing) estimate() (sum time.Duration) {
 	for _, st := range c.stages {
@@ -203,7 +224,7 @@ func (c *comparing) estimate() (sum time.Duration) {
 		sum += tries * tryTime
 	}
 	if c.wants(idle) {
-		sum += c.calm.time()
+		sum += c.calm.time() + time.Duration(c.rounds-1)*calm{memory: c.calm.memory, settle: c.calm.settle}.time()
 	}
 	return sum * time.Duration(len(c.peers))
 }

@@ -69,7 +69,7 @@ func (c *comparison) plots() error {
 	}
 	most, idle := plotter.Values{}, plotter.Values{}
 	for _, name := range c.Peers {
-		most, idle = append(most, c.Ceilings[name].Rate), append(idle, c.Idle[name].PSS)
+		most, idle = append(most, c.Ceilings[name].Rate), append(idle, median(each(c.Idle[name], pss)))
 	}
 	if err := c.bars("peers-max.svg", "Highest rate to 1,000 members with p99 below 100 ms and nothing lost", "messages a second", most); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (c *comparison) plotCost() error {
 	for i, peer := range c.Peers {
 		values := plotter.Values{}
 		for _, name := range names {
-			values = append(values, median(c.ratios(name, peer)))
+			values = append(values, median(c.multiples(name, peer)))
 		}
 		if len(values) == 0 {
 			continue

@@ -23,14 +23,14 @@ const (
 	lanesFile     = "lanes.json"
 )
 
-// keep writes results to a file, and the documents again. Those of a part of a measurement are only shown, lest
-// they take the place of all.
-func keep(write, whole bool, file string, results any) error {
-	if !write {
+// keep writes results to a file, and the documents again. Those of a part of a measurement, or of another one than
+// the documents tell of, are only shown, lest they take its place.
+func keep(flags *flag.FlagSet, file string, results any) error {
+	if flags.Lookup(writeFlag).Value.String() == "false" {
 		return nil
 	}
-	if !whole {
-		fmt.Fprintf(os.Stderr, "nothing is written: %s has all that can be measured\n", filepath.Join(resultsFolder, file))
+	if set := changed(flags); set != "" {
+		fmt.Fprintf(os.Stderr, "nothing is written: %s has what the default flags measure, and this was with -%s\n", filepath.Join(resultsFolder, file), set)
 		return nil
 	}
 	b, err := json.MarshalIndent(results, "", " ")
@@ -44,6 +44,23 @@ func keep(write, whole bool, file string, results any) error {
 		return err
 	}
 	return render()
+}
+
+const writeFlag = "write"
+
+// writes adds the flag that keep asks for.
+func writes(flags *flag.FlagSet, file string) {
+	flags.Bool(writeFlag, true, "write results/"+file+", docs/benchmarks.md and its plots, if all flags have their defaults")
+}
+
+// changed names a flag that has not its default; empty: all have.
+func changed(flags *flag.FlagSet) (name string) {
+	flags.VisitAll(func(f *flag.Flag) {
+		if f.Name != writeFlag && f.Value.String() != f.DefValue {
+			name = f.Name
+		}
+	})
+	return name
 }
 
 // stored returns the results of a file; nil: there are none.
@@ -63,6 +80,8 @@ func stored[T any](file string) (*T, error) {
 }
 
 func renderVerb(_ context.Context, flags *flag.FlagSet, args []string) error {
-	_ = flags.Parse(args) // ExitOnError; there are none
+	if err := parse(flags, args); err != nil {
+		return err
+	}
 	return render()
 }

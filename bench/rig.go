@@ -18,10 +18,11 @@ import (
 const heartbeat = 25 * time.Second
 
 const (
-	secret       = "a secret of benchmarks, which is forty-eight bytes"
-	secretEnv    = "BENCH_SECRET=" + secret
-	heartbeatArg = "-heartbeat=25s"
+	secret    = "a secret of benchmarks, which is forty-eight bytes"
+	secretEnv = "BENCH_SECRET=" + secret
 )
+
+var heartbeatArg = "-heartbeat=" + heartbeat.String()
 
 // A rig is what all peers are measured beside: a Redis, and a folder for what is built.
 type rig struct {

@@ -23,7 +23,7 @@ type stage struct {
 
 var stages = []stage{
 	{1000, 1, []scenario{{"fanout-mid", "1 room of 1,000 members, 128 B, 50 messages/s", 50, 128, false}}, time.Second, 0},
-	{1000, 1, []scenario{{"fanout-big", "1 room of 1,000 members, 128 B, 200 messages/s", 200, 128, true}}, time.Second, time.Millisecond},
+	{1000, 1, []scenario{{"fanout-big", "1 room of 1,000 members, 128 B, 200 messages/s", 200, 128, true}}, time.Second, closeTick},
 	{10_000, 1000, []scenario{{"fanout-many", "1,000 rooms of 10 members, 128 B, 2,000 messages/s", 2000, 128, false}}, 3 * time.Second, 0},
 	{5000, 5000, []scenario{{"unicast", "5,000 rooms of 1 member, 128 B, 5,000 messages/s", 5000, 128, false}}, 2 * time.Second, 0},
 	{500, 1, []scenario{{"large", "1 room of 500 members, 16 KiB, 20 messages/s", 20, 16 << 10, false}}, time.Second, 0},

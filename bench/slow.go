@@ -49,8 +49,10 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	got := &laggards{Machine: thisMachine(), Command: command(), Members: slowMembers, Mute: slowMembers * slowShare / 100}
 	flags.StringVar(&got.Outbox, "outbox", "256KiB", "limits.outbox_bytes of the server: what may wait for a client")
 	duration := flags.Duration("duration", 90*time.Second, "of one measurement; it must be long enough for the outboxes to fill")
-	write := flags.Bool("write", true, "write results/slow.json and docs/benchmarks.md")
-	_ = flags.Parse(args) // ExitOnError
+	writes(flags, slowFile)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
 	gate := &roomgate{args: []string{"--limits.outbox_bytes", got.Outbox}}
 	r, err := newRig(ctx)
 	if err != nil {
@@ -62,7 +64,8 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	}
 	plan := &plan{began: time.Now(), total: 2**duration + 10*time.Second}
 	f := flow{rate: slowRate, size: slowSize, duration: *duration}
-	err = with(ctx, r, gate, slowMembers, 1, func(s *subject, c *load.Clients) (err error) {
+	looked := ticking{gate, closeTick}
+	err = with(ctx, r, looked, slowMembers, 1, func(s *subject, c *load.Clients) (err error) {
 		got.Without, err = s.measure(ctx, r, c, f)
 		return err
 	})
@@ -70,7 +73,7 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	plan.step(*duration, "all read: p50 %.1f ms, p99 %.1f ms%s", got.Without.P50, got.Without.P99, got.Without.trouble())
-	err = with(ctx, r, gate, slowMembers-got.Mute, 1, func(s *subject, c *load.Clients) error {
+	err = with(ctx, r, looked, slowMembers-got.Mute, 1, func(s *subject, c *load.Clients) error {
 		return got.beside(ctx, r, gate, s, c, f)
 	})
 	if err != nil {
@@ -79,7 +82,7 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	plan.step(*duration, "%d never read: p50 %.1f ms, p99 %.1f ms%s; RSS %.1f MB, at most %.1f, in the end %.1f; ended: %s",
 		got.Mute, got.With.P50, got.With.P99, got.With.trouble(), got.Before, got.Peak, got.After, reasons(got.Ended))
 	fmt.Println(got.table())
-	return keep(*write, true, slowFile, got)
+	return keep(flags, slowFile, got)
 }
 
 // beside measures the readers beside clients that never read.

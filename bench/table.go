@@ -50,32 +50,88 @@ func (c *comparison) table() string {
 		}
 	}
 	if len(c.Ceilings) > 0 {
-		row(fanoutMax, label(fanoutMax, "most messages/s to 1,000 members, p99 below 100 ms, nothing lost"),
+		row(fanoutMax, label(fanoutMax, "most messages/s to 1,000 members, p99 below 100 ms, nothing lost; one search"),
 			func(p string) string { return count(c.Ceilings[p].Rate) + "/s" })
 	}
-	for _, r := range c.Idle {
-		row(rowMemory, label(rowMemory, fmt.Sprintf("PSS of an idle connection with a room of its own, at %s", count(float64(r.Connections)))),
-			func(p string) string { return fmt.Sprintf("%.1f KB", c.Idle[p].PSS) })
-		row(rowIdle, label(rowIdle, fmt.Sprintf("CPU of %s idle connections, heartbeat %v, in %% of a core", count(float64(r.CPUConnections)), heartbeat)),
-			func(p string) string {
-				return fmt.Sprintf("%.2f %%", c.Idle[p].CPU) + c.times(p, func(r rest) float64 { return r.CPU })
-			})
-		row(rowConnect, label(rowConnect, "CPU of connecting: token verified, room subscribed"),
-			func(p string) string {
-				return fmt.Sprintf("%.0f µs", c.Idle[p].Connect) + c.times(p, func(r rest) float64 { return r.Connect })
-			})
-		break // it is the same of all
+	if one := c.oneRest(); one != nil {
+		row(rowMemory, label(rowMemory, fmt.Sprintf("PSS of an idle connection with a room of its own, at %s", count(float64(one.Connections)))),
+			func(p string) string { return fmt.Sprintf("%.1f KB", median(each(c.Idle[p], pss))) })
+		if one.CPUConnections > 0 {
+			row(rowIdle, label(rowIdle, fmt.Sprintf("CPU of %s idle connections over %.0f s, heartbeat %v, in %% of a core; one measurement, and so is its multiple",
+				count(float64(one.CPUConnections)), one.CPUSeconds, heartbeat)), c.idleCPU)
+		}
+		row(rowConnect, label(rowConnect, "CPU of connecting: token verified, room subscribed"), c.connect)
 	}
-	return t.String()
+	return t.String() + c.rounds() + c.retried()
 }
 
-// times tells in brackets the multiple of the floor that a peer has of what connections cost; empty for the floor.
-func (c *comparison) times(peer string, of func(rest) float64) string {
-	floor := of(c.Idle["floor"])
-	if peer == "floor" || floor == 0 {
+// rounds tells of how many measurements a row is.
+func (c *comparison) rounds() string {
+	text := fmt.Sprintf("\nOf %d rounds, a median each: the cost of a delivery, p99, memory and connect.", c.Rounds)
+	for _, rests := range c.Idle {
+		if len(rests) != c.Rounds {
+			text = fmt.Sprintf("\nOf %d rounds, a median each: the cost of a delivery and p99. Of %d: memory and connect.", c.Rounds, len(rests))
+		}
+		break // it is the same of all
+	}
+	return text + " Of one measurement: " + fanoutMax + " and " + rowIdle + ".\n"
+}
+
+// retried tells what had to be done twice; empty: nothing.
+func (c *comparison) retried() string {
+	if len(c.Retries) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%.1f ×)", of(c.Idle[peer])/floor)
+	var steps []string
+	for _, r := range c.Retries {
+		steps = append(steps, fmt.Sprintf("%s (%s)", r.Step, r.Why))
+	}
+	return "\nMeasured a second time, since the first one failed: " + strings.Join(steps, "; ") + ".\n"
+}
+
+// oneRest is one of those that have the CPU; nil: there is none.
+func (c *comparison) oneRest() *rest {
+	for _, name := range c.Peers {
+		if r := c.restWithCPU(name); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// restWithCPU is that of the round in which the CPU of idle connections was measured, or else the first; nil: there is none.
+func (c *comparison) restWithCPU(peer string) *rest {
+	rests := c.Idle[peer]
+	if len(rests) == 0 {
+		return nil
+	}
+	return &rests[max(0, slices.IndexFunc(rests, func(r rest) bool { return r.CPUConnections > 0 }))]
+}
+
+func pss(r rest) float64        { return r.PSS }
+func connecting(r rest) float64 { return r.Connect }
+
+// idleCPU is the cell of a peer, with the multiple of the floor in brackets.
+func (c *comparison) idleCPU(peer string) string {
+	got, floor := c.restWithCPU(peer), c.restWithCPU("floor")
+	if got == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%.2f %%", got.CPU)
+	if peer != "floor" && floor != nil && floor.CPU > 0 {
+		text += fmt.Sprintf(" (%.1f ×)", got.CPU/floor.CPU)
+	}
+	return text
+}
+
+// connect is the cell of a peer, with the median of the multiples of the floor in brackets.
+func (c *comparison) connect(peer string) string {
+	own := each(c.Idle[peer], connecting)
+	text := fmt.Sprintf("%.0f µs", median(own))
+	if times := ratios(own, each(c.Idle["floor"], connecting)); peer != "floor" && len(times) > 0 {
+		text += fmt.Sprintf(" (%.1f ×)", median(times))
+	}
+	return text
 }
 
 func label(name, about string) string { return "**" + name + "**: " + about }
@@ -91,100 +147,30 @@ func titleOf(name string) string {
 
 // cost is the CPU of a delivery: of the floor in µs, of others as the median of their multiples of it, round by round.
 func (c *comparison) cost(scenario, peer string) string {
-	ratios := c.ratios(scenario, peer)
 	rounds := c.Rates[scenario][peer]
-	if ratios == nil || peer == "floor" {
-		return fmt.Sprintf("%.2f µs", median(servers(rounds))) + missing(rounds)
+	if times := c.multiples(scenario, peer); times != nil && peer != "floor" {
+		return fmt.Sprintf("%.2f ×", median(times)) + missing(rounds)
 	}
-	return fmt.Sprintf("%.2f ×", median(ratios)) + missing(rounds)
+	return fmt.Sprintf("%.2f µs", median(servers(rounds))) + missing(rounds)
 }
 
-// ratios are the multiples of the floor in each round; nil: it was not measured.
-func (c *comparison) ratios(scenario, peer string) (ratios []float64) {
-	floor := c.Rates[scenario]["floor"]
-	for i, m := range c.Rates[scenario][peer] {
-		if i < len(floor) {
-			ratios = append(ratios, m.Server/floor[i].Server)
-		}
-	}
-	return ratios
+// multiples are those of the floor in each round; nil: it was not measured.
+func (c *comparison) multiples(scenario, peer string) []float64 {
+	return ratios(servers(c.Rates[scenario][peer]), servers(c.Rates[scenario]["floor"]))
 }
 
-// tail is the median of the p99, and what was missing in all rounds.
+// tail is the median of the p99, and what was missing or published late in all rounds.
 func tail(rounds []measurement) string {
-	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds)
+	late := total(rounds, func(m measurement) int64 { return m.Late })
+	due := total(rounds, func(m measurement) int64 { return m.Due })
+	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds) +
+		fmt.Sprintf(", %s of %s published late", count(float64(late)), count(float64(due)))
 }
 
 // missing tells what was lost; empty: nothing.
 func missing(rounds []measurement) string {
-	lost := int64(0)
-	for _, m := range rounds {
-		lost += m.Lost
+	if lost := total(rounds, func(m measurement) int64 { return m.Lost }); lost > 0 {
+		return ", " + count(float64(lost)) + " lost"
 	}
-	if lost == 0 {
-		return ""
-	}
-	return ", " + count(float64(lost)) + " lost"
-}
-
-func servers(rounds []measurement) []float64 {
-	return each(rounds, func(m measurement) float64 { return m.Server })
-}
-
-func each(rounds []measurement, of func(measurement) float64) (values []float64) {
-	for _, m := range rounds {
-		values = append(values, of(m))
-	}
-	return values
-}
-
-// details has a row for each scenario and peer, with all that was measured.
-func (c *comparison) details() string {
-	t := markdown{}
-	t.row("scenario", "peer", "server, µs", "least – most", "Redis, µs", "clients, µs", "p50, ms", "p99, ms", "lost", "late")
-	for _, st := range stages {
-		for _, sc := range st.scenarios {
-			for _, p := range c.Peers {
-				rounds := c.Rates[sc.Name][p]
-				if len(rounds) == 0 {
-					continue
-				}
-				of := func(f func(measurement) float64) float64 { return median(each(rounds, f)) }
-				cpu := servers(rounds)
-				var lost, late int64
-				for _, m := range rounds {
-					lost, late = lost+m.Lost, late+m.Late
-				}
-				t.row(sc.Name, titleOf(p), fmt.Sprintf("%.2f", median(cpu)), fmt.Sprintf("%.2f – %.2f", slices.Min(cpu), slices.Max(cpu)),
-					fmt.Sprintf("%.2f", of(func(m measurement) float64 { return m.Redis })), fmt.Sprintf("%.2f", of(func(m measurement) float64 { return m.Client })),
-					fmt.Sprintf("%.1f", of(func(m measurement) float64 { return m.P50 })), fmt.Sprintf("%.1f", of(func(m measurement) float64 { return m.P99 })),
-					count(float64(lost)), count(float64(late)))
-			}
-		}
-	}
-	return "CPU is for each delivery, the median of the rounds; lost and late are of all rounds. Late is what the generator published more than a tick after its time.\n\n" + t.String()
-}
-
-// markdown is a table.
-type markdown struct {
-	b    strings.Builder
-	rows int
-}
-
-func (t *markdown) row(cells ...string) {
-	t.b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
-	if t.rows++; t.rows == 1 {
-		t.b.WriteString("|" + strings.Repeat("---|", len(cells)) + "\n")
-	}
-}
-
-func (t *markdown) String() string { return t.b.String() }
-
-// count is a whole number with commas between the thousands.
-func count(v float64) string {
-	s := fmt.Sprintf("%.0f", v)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return ""
 }

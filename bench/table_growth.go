@@ -18,7 +18,7 @@ func (g *growth) tables() string {
 		for _, p := range g.Members {
 			floor, gate := median(servers(p.Floor)), median(servers(p.Roomgate))
 			t.row(count(float64(p.Members)), count(growthDeliveries/float64(p.Members)), fmt.Sprintf("%.2f", floor), fmt.Sprintf("%.2f", gate)+missing(p.Roomgate),
-				fmt.Sprintf("%.2f", median(p.ratios())))
+				fmt.Sprintf("%.2f", median(ratios(servers(p.Roomgate), servers(p.Floor)))))
 		}
 		parts = append(parts, fmt.Sprintf("### Members\n\nOne room, %s deliveries a second, whatever its size; medians of %d rounds.\n\n%s\n![CPU of a delivery by members](bench/growth-members.svg)\n",
 			count(growthDeliveries), len(g.Members[0].Floor), t.String()))
@@ -53,16 +53,6 @@ func (g *growth) tables() string {
 	return strings.Join(parts, "\n")
 }
 
-// ratios are roomgate's multiples of the floor in each round.
-func (p membersPoint) ratios() (ratios []float64) {
-	for i, m := range p.Roomgate {
-		if i < len(p.Floor) {
-			ratios = append(ratios, m.Server/p.Floor[i].Server)
-		}
-	}
-	return ratios
-}
-
 func (n *neighbours) table() string {
 	t := markdown{}
 	t.row("", "p50", "p99", "p99.9", "lost")
@@ -74,10 +64,7 @@ func (n *neighbours) table() string {
 		{fmt.Sprintf("the same, beside a room of %s that gets %.0f messages/s", count(float64(n.Members)), n.Rate), n.With},
 		{"that room", n.Giant},
 	} {
-		lost := int64(0)
-		for _, m := range r.rounds {
-			lost += m.Lost
-		}
+		lost := total(r.rounds, func(m measurement) int64 { return m.Lost })
 		ms := func(f func(measurement) float64) string { return fmt.Sprintf("%.1f ms", median(each(r.rounds, f))) }
 		t.row(r.label, ms(func(m measurement) float64 { return m.P50 }), ms(func(m measurement) float64 { return m.P99 }),
 			ms(func(m measurement) float64 { return m.P999 }), count(float64(lost)))

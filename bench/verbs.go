@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,11 +18,13 @@ import (
 func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "", "which, with commas between; empty: those of the table")
 	scenarios := flags.String("scenarios", "", "which of "+strings.Join(scenarioNames(), ",")+"; all without")
-	rounds := flags.Int("rounds", 3, "how often each rate is measured; the table has medians")
+	rounds := flags.Int("rounds", 3, "how often each rate is measured, and memory and connecting; the table has medians")
 	duration := flags.Duration("duration", 3*time.Second, "of one measurement")
 	calm := calmFlags(flags, 10_000, 18_500)
-	write := flags.Bool("write", true, "write results/peers.json, docs/benchmarks.md and its plots")
-	_ = flags.Parse(args) // ExitOnError
+	writes(flags, peersFile)
+	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+		return err
+	}
 	var want []string
 	if *scenarios != "" {
 		want = strings.Split(*scenarios, ",")
@@ -38,7 +41,7 @@ func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 			return err
 		}
 		fmt.Println(got.table())
-		return keep(*write, *list == "" && *scenarios == "", peersFile, got)
+		return keep(flags, peersFile, got)
 	})
 }
 
@@ -50,22 +53,27 @@ func calmFlags(flags *flag.FlagSet, memory, cpu int) *calm {
 	flags.IntVar(&c.memory, "connections", memory, "idle connections at which memory is measured")
 	flags.IntVar(&c.cpu, "idle-connections", cpu, "idle connections at which CPU is measured; 0: it is not")
 	flags.DurationVar(&c.settle, "settle", 5*time.Second, "time before memory is measured")
-	flags.DurationVar(&c.period, "idle-duration", time.Minute, "how long the CPU of idle connections is measured: some times the heartbeat of "+heartbeat.String())
+	flags.DurationVar(&c.period, "idle-duration", defaultPeriod, "how long the CPU of idle connections is measured: a multiple of the heartbeat, "+heartbeat.String())
 	return c
 }
 
 func idleVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "roomgate", "which, with commas between; empty: those of the table")
 	calm := calmFlags(flags, 10_000, 18_500)
-	_ = flags.Parse(args) // ExitOnError
+	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+		return err
+	}
 	return printRest(ctx, *list, *calm)
 }
 
 func connectVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "roomgate", "which, with commas between; empty: those of the table")
 	connections := flags.Int("connections", 10_000, "how many connect")
-	_ = flags.Parse(args) // ExitOnError
-	return printRest(ctx, *list, calm{memory: *connections})
+	calm := calm{memory: *connections}
+	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+		return err
+	}
+	return printRest(ctx, *list, calm)
 }
 
 func printRest(ctx context.Context, list string, c calm) error {
@@ -88,7 +96,9 @@ func fanoutVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	flags.Float64Var(&f.rate, "rate", 50, "messages a second")
 	flags.DurationVar(&f.duration, "duration", 5*time.Second, "of one measurement")
 	rounds := flags.Int("rounds", 5, "measurements of each, in turn")
-	_ = flags.Parse(args) // ExitOnError
+	if err := parse(flags, args); err != nil {
+		return err
+	}
 	return rigged(ctx, "floor,roomgate", func(r *rig, chosen []peer) error {
 		fmt.Printf("fan-out: %d members, %d B, %.0f messages/s, %d rounds of %v each\n", *members, f.size, f.rate, *rounds, f.duration)
 		var ratios []float64

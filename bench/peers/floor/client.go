@@ -42,8 +42,7 @@ func (s *server) accept() error {
 
 // hear reads what a client sends: its request, and then pongs, which tell the floor nothing.
 func (s *server) hear(fd int) error {
-	var buf [4 << 10]byte
-	n, err := nowait.Recv(int32(fd), buf[:])
+	n, err := nowait.Recv(int32(fd), s.heard[:])
 	if errors.Is(err, nowait.ErrWouldBlock) {
 		return nil
 	}
@@ -51,14 +50,14 @@ func (s *server) hear(fd int) error {
 	if c == nil {
 		return nil // ended by an event before this one
 	}
-	if n <= 0 || len(c.request)+n > len(buf) {
+	if n <= 0 || len(c.request)+n > len(s.heard) {
 		s.end(fd)
 		return nil
 	}
 	if c.room != nil {
 		return nil
 	}
-	c.request = append(c.request, buf[:n]...)
+	c.request = append(c.request, s.heard[:n]...)
 	if !bytes.HasSuffix(c.request, []byte("\r\n\r\n")) {
 		return nil
 	}

@@ -1,9 +1,10 @@
 //go:build linux
 
-// Package floor is the least that a server between Redis and WebSocket clients can do: one thread
-// reads what Redis publishes, builds each frame once, and hands it to the kernel once for each member
-// of the room. It has no tokens, no queue, no limits and no shutdown, and drops what the kernel
-// does not take. What others cost is told as multiples of it.
+// Package floor is a single-threaded reference that has none of the duties of a server between Redis and
+// WebSocket clients: it reads what Redis publishes, builds each frame once, and hands it to the kernel once
+// for each member of the room. It has no tokens, no queue, no limits and no shutdown, and drops what the kernel
+// does not take. What others cost is told as multiples of it. It is no lower bound: who merges messages, or
+// sends in another order, can do with less.
 package floor
 
 import (
@@ -27,7 +28,8 @@ type server struct {
 	redis           subscription
 	clients         []*client // by descriptor; nil: none
 	rooms           map[string]*room
-	frame           []byte // the message that is being sent, built anew for each
+	frame           []byte        // the message that is being sent, built anew for each
+	heard           [4 << 10]byte // what one client sent last
 
 	heartbeat time.Duration // between two pings to a client
 	pinged    int           // descriptors below it have been pinged in this round
