@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -67,14 +68,29 @@ func (c *comparison) table() string {
 
 // rounds tells of how many measurements a row is.
 func (c *comparison) rounds() string {
-	text := fmt.Sprintf("\nOf %d rounds, a median each: the cost of a delivery, p99, memory and connect.", c.Rounds)
-	for _, rests := range c.Idle {
-		if len(rests) != c.Rounds {
-			text = fmt.Sprintf("\nOf %d rounds, a median each: the cost of a delivery and p99. Of %d: memory and connect.", c.Rounds, len(rests))
-		}
-		break // it is the same of all
+	of := map[int][]string{} // rows by rounds
+	if len(c.Rates) > 0 {
+		of[c.Rounds] = []string{"the cost of a delivery", "p99"}
 	}
-	return text + " Of one measurement: " + fanoutMax + " and " + rowIdle + ".\n"
+	if one := c.oneRest(); one != nil {
+		n := len(c.Idle[c.Peers[0]]) // it is the same of all
+		of[n] = append(of[n], rowMemory, rowConnect)
+		if one.CPUConnections > 0 {
+			of[1] = append(of[1], rowIdle)
+		}
+	}
+	if len(c.Ceilings) > 0 {
+		of[1] = append(of[1], fanoutMax)
+	}
+	text := ""
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(of))) {
+		how := fmt.Sprintf("Medians of %d rounds", n)
+		if n == 1 {
+			how = "Of one measurement"
+		}
+		text += fmt.Sprintf(" %s: %s.", how, strings.Join(of[n], ", "))
+	}
+	return "\n" + strings.TrimSpace(text) + "\n"
 }
 
 // retried tells what had to be done twice; empty: nothing.
@@ -162,7 +178,7 @@ func (c *comparison) multiples(scenario, peer string) []float64 {
 // tail is the median of the p99, and what was missing or published late in all rounds.
 func tail(rounds []measurement) string {
 	late := total(rounds, func(m measurement) int64 { return m.Late })
-	due := total(rounds, func(m measurement) int64 { return m.Due })
+	due := total(rounds, func(m measurement) int64 { return max(m.Due, m.Published) })
 	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds) +
 		fmt.Sprintf(", %s of %s published late", count(float64(late)), count(float64(due)))
 }

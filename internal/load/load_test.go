@@ -168,7 +168,7 @@ func TestConnectionsThatEndAreCountedByTheirCode(t *testing.T) {
 	})
 }
 
-func TestPingsAreAnswered(t *testing.T) {
+func TestPingsAreAnsweredAndCounted(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		o := options(s, 2, 1)
 		o.Answer = func(frame []byte) []byte {
@@ -185,6 +185,9 @@ func TestPingsAreAnswered(t *testing.T) {
 			if err := c.Idle(t.Context(), 10*time.Millisecond); err != nil || time.Now().After(deadline) {
 				t.Fatalf("clients said %q, %v; want a pong and an answer", s.received, err)
 			}
+		}
+		if got := c.Answered(); got != 2 {
+			t.Errorf("%d pings are counted as answered, want 2", got)
 		}
 	})
 }
@@ -305,17 +308,22 @@ func TestAnErrorOfPublishEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestAPublisherThatIsTooSlowIsLate(t *testing.T) {
-	s := serve(t)
-	c := dial(t, options(s, 1, 1))
-	r, err := c.Run(t.Context(), Traffic{Rate: 1000, Size: 100, Duration: 100 * time.Millisecond,
-		Publish: func(room string, payload []byte) error { return s.send(room, 0, frame(opText, payload)) },
-		Flush:   func() error { time.Sleep(60 * time.Millisecond); return nil }}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Published+r.Late < 100 || r.Late < 20 || r.Delivered != r.Published {
-		t.Errorf("published %d, late %d, delivered %d; want most late, and all that was published delivered", r.Published, r.Late, r.Delivered)
+func TestAPublisherThatIsTooSlowIsLateWhateverTheTick(t *testing.T) {
+	for _, tick := range []time.Duration{time.Millisecond, 100 * time.Millisecond} {
+		s := serve(t)
+		o := options(s, 1, 1)
+		o.Tick = tick
+		c := dial(t, o)
+		r, err := c.Run(t.Context(), Traffic{Rate: 1000, Size: 100, Duration: 100 * time.Millisecond,
+			Publish: func(room string, payload []byte) error { return s.send(room, 0, frame(opText, payload)) },
+			Flush:   func() error { time.Sleep(60 * time.Millisecond); return nil }}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Due != 100 || r.Published+r.Late < 100 || r.Late < 20 || r.Delivered != r.Published {
+			t.Errorf("tick %v: due %d, published %d, late %d, delivered %d; want 100 due, most late, and all that was published delivered",
+				tick, r.Due, r.Published, r.Late, r.Delivered)
+		}
 	}
 }
 
