@@ -117,7 +117,7 @@ func New(o Options) (*Broker, error) {
 // firstPart is where every room is at home at first: for good, or until the slot table is known.
 func (b *Broker) firstPart() *part {
 	if b.o.Sharded {
-		b.shards = newShards(b)
+		b.shards = newShards(b, b.place.(*cluster).survey) // New has seen to it that the URL is that of a Cluster
 		return b.shards.nowhere
 	}
 	b.only = newPart("", b.o.canaryTimeout())

@@ -19,9 +19,7 @@ func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload 
 	var refused, failed error
 	others := p.others(s, &p.canary)
 	for _, addr := range others[:min(canaryTries, len(others))] {
-		c, done := p.clientAt(addr)
-		err := c.Publish(ctx, channel, payload).Err()
-		done()
+		err := p.publishAt(ctx, addr, channel, payload)
 		switch {
 		case err == nil:
 			return nil
@@ -37,6 +35,14 @@ func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload 
 	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
 	// others' ACL would keep it for ever.
 	return cmp.Or(failed, refused)
+}
+
+func (p *cluster) publishAt(ctx context.Context, addr, channel, payload string) error {
+	c, err := p.survey.clients.at(addr)
+	if err != nil {
+		return err
+	}
+	return c.Publish(ctx, channel, payload).Err()
 }
 
 // watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
@@ -79,20 +85,14 @@ type view struct {
 // answer says nothing.
 func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v view) {
 	other := p.others(s, &p.asked)[0]
-	var slots []redis.ClusterSlot
-	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
-		slots, err = p.slotsOf(ctx, other)
-		return err
-	})
+	table, err := p.survey.ask(ctx, other, p.access.o.canaryInterval())
 	otherUp := false
-	if len(slots) > 0 && other != s.addr {
-		c, done := p.clientAt(other)
+	if c, closed := p.survey.clients.at(other); err == nil && closed == nil && other != s.addr {
 		otherUp = p.state(ctx, c) == stateOK
-		done()
 	}
 	if otherUp { // what a minority says does not count
-		if masters := mastersOf(slots); slices.Contains(masters, s.addr) {
-			p.learn(masters)
+		if slices.Contains(table.masters, s.addr) {
+			p.learn(table)
 		} else {
 			v.unknown = other
 		}

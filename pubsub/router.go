@@ -3,8 +3,6 @@ package pubsub
 import (
 	"context"
 	"net"
-	"slices"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -12,16 +10,12 @@ import (
 // A router publishes each message of sharded pub/sub at the master that owns its channel's slot. go-redis's own
 // client of a Cluster either does not follow a slot that moved, or sends again what may have arrived.
 type router struct {
-	s    *shards
-	size int // connections to each master at most; 0 means go-redis's default
-
-	mu      sync.Mutex
-	clients map[string]*redis.Client // by address
-	closed  bool
+	s *shards
+	*clients
 }
 
 func newRouter(s *shards, size int) *router {
-	return &router{s: s, size: size, clients: make(map[string]*redis.Client)}
+	return &router{s: s, clients: newClients(s.b.access, size)}
 }
 
 // maxMoves is how often a message is sent on to where an answer says that its slot is.
@@ -35,7 +29,7 @@ func (r *router) publish(ctx context.Context, channel string, payload any) (rece
 	}
 	for range 1 + maxMoves {
 		var client *redis.Client
-		if client, err = r.client(addr); err != nil {
+		if client, err = r.at(addr); err != nil {
 			return 0, err
 		}
 		receivers, err = client.SPublish(ctx, channel, payload).Result()
@@ -56,37 +50,4 @@ func besides(addr, to string) string {
 		return net.JoinHostPort(own, port)
 	}
 	return to
-}
-
-func (r *router) client(addr string) (*redis.Client, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil, ErrClosed
-	}
-	c := r.clients[addr]
-	if c == nil {
-		c = r.s.b.access.poolOf(server{addr: addr}, r.size)
-		r.clients[addr] = c
-	}
-	return c, nil
-}
-
-// keep closes the clients of all but masters.
-func (r *router) keep(masters []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for addr, c := range r.clients {
-		if !slices.Contains(masters, addr) {
-			c.Close()
-			delete(r.clients, addr)
-		}
-	}
-}
-
-func (r *router) close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	r.keep(nil)
 }

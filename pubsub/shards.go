@@ -19,6 +19,7 @@ type shards struct {
 	nowhere *part         // of the rooms whose slot nobody owns; it has no link
 	control *part         // of the control channel; nil if there is none
 	hints   chan struct{} // capacity 1: the table may be old
+	survey  *survey
 
 	publisher *router
 	canaries  *router // so that canaries wait behind nobody
@@ -33,8 +34,8 @@ type shards struct {
 // to any node, so one that died costs it a reconnect, which is not worth a replica's readiness.
 const controlGrace = 10
 
-func newShards(b *Broker) *shards {
-	s := &shards{b: b, nowhere: newPart("none", b.o.canaryTimeout()), hints: make(chan struct{}, 1), trouble: errors.New("not asked yet")}
+func newShards(b *Broker, survey *survey) *shards {
+	s := &shards{b: b, nowhere: newPart("none", b.o.canaryTimeout()), hints: make(chan struct{}, 1), survey: survey, trouble: errors.New("not asked yet")}
 	s.publisher, s.canaries = newRouter(s, 0), newRouter(s, 1)
 	if b.o.ControlChannel != "" {
 		s.control = newPart("", controlGrace*b.o.canaryTimeout())
@@ -54,12 +55,6 @@ func (s *shards) hint() {
 	}
 }
 
-// The times between two looks at the slot table.
-const (
-	tablePause  = 100 * time.Millisecond // at least
-	tableUneasy = 500 * time.Millisecond // while the nodes do not agree, or none answers
-)
-
 // run keeps a link to each master, and the slot table as new as need be, until ctx ends; then it waits for all that
 // it started.
 func (s *shards) run(ctx context.Context, r Receiver) {
@@ -70,9 +65,11 @@ func (s *shards) run(ctx context.Context, r Receiver) {
 	}
 	running := make(map[*part]context.CancelFunc)
 	var warned time.Time
+	var pace pace
+	hinted := false
 	for {
-		next := s.b.o.canaryTimeout() // what replaced a master that does not know it yet is found by then
-		table, agreed, err := s.look(ctx)
+		table, agreed, err := s.survey.look(ctx)
+		news := false
 		switch {
 		case err != nil:
 			s.fail(err)
@@ -80,8 +77,8 @@ func (s *shards) run(ctx context.Context, r Receiver) {
 				warned = time.Now()
 				s.b.log.Warn("redis cluster does not say who owns its slots", slog.Any("error", err))
 			}
-			next = tableUneasy
 		case s.current() == nil || !s.current().same(table):
+			news = true
 			s.apply(ctx, table, running, func(life context.Context, p *part) {
 				wg.Go(func() {
 					s.b.serve(life, p, r) // ends with life
@@ -90,35 +87,37 @@ func (s *shards) run(ctx context.Context, r Receiver) {
 					}
 				})
 			})
-		default:
-			s.learn(table)
 		}
-		if !agreed {
-			next = min(next, tableUneasy)
+		pace.looked(agreed && (news || !hinted))
+		most := pace.pause
+		if agreed {
+			most = s.b.o.canaryTimeout() // what replaced a master that does not know it yet is found by then
 		}
-		if !s.pause(ctx, next) {
+		ok := false
+		if hinted, ok = s.pause(ctx, jitter(pace.pause), jitter(most)); !ok {
 			return
 		}
 	}
 }
 
-// pause waits for a hint, or for next, but always for tablePause. False: ctx is done.
-func (s *shards) pause(ctx context.Context, next time.Duration) bool {
-	least, most := time.NewTimer(tablePause), time.NewTimer(next)
-	defer least.Stop()
-	defer most.Stop()
+// pause waits for a hint, or until most is over, but always for least. False: ctx is done.
+func (s *shards) pause(ctx context.Context, least, most time.Duration) (hinted, ok bool) {
+	soon, late := time.NewTimer(least), time.NewTimer(most)
+	defer soon.Stop()
+	defer late.Stop()
 	select {
-	case <-least.C:
+	case <-soon.C:
 	case <-ctx.Done():
-		return false
+		return false, false
 	}
 	select {
 	case <-s.hints:
-	case <-most.C:
+		return true, true
+	case <-late.C:
+		return false, true
 	case <-ctx.Done():
-		return false
+		return false, false
 	}
-	return true
 }
 
 // apply makes table the one that rooms go by. Masters that it names for the first time get a part and a link; the
@@ -174,13 +173,6 @@ func (s *shards) apply(ctx context.Context, table *slotTable, running map[*part]
 	s.b.log.Log(ctx, level, text, slog.Any("masters", table.masters), slog.Int("slots", table.covered()))
 }
 
-// learn takes over a table with the same owners, and perhaps other replicas to ask.
-func (s *shards) learn(table *slotTable) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.table = table
-}
-
 func (s *shards) current() *slotTable {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +190,7 @@ func (s *shards) ownerOf(ctx context.Context, channel string) (string, error) {
 	table := s.current()
 	if table == nil {
 		var err error
-		if table, _, err = s.look(ctx); err != nil {
+		if table, _, err = s.survey.look(ctx); err != nil {
 			return "", err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func (s *shards) try(ctx context.Context) (found string, err error) {
 	ctx, stop := context.WithTimeout(ctx, s.b.o.canaryTimeout())
 	defer stop()
-	table, _, err := s.look(ctx)
+	table, _, err := s.survey.look(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -16,7 +16,7 @@ func newReadLink(t *testing.T) (l *link, c *fakeCluster, r *recorder) {
 	c = newFakeCluster(2)
 	r = newRecorder()
 	b := &Broker{o: Options{ChannelPrefix: prefix}, rooms: c.rs, canary: canaryPrefix + "x"}
-	b.shards = newShards(b)
+	b.shards = newShards(b, nil)
 	var err error
 	if b.metrics, err = newMetrics(b); err != nil {
 		t.Fatal(err)

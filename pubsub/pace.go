@@ -1,0 +1,30 @@
+package pubsub
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// The least pause between two looks at the slot table is one of these, or between them.
+const (
+	minLook = 100 * time.Millisecond
+	maxLook = 2 * time.Second
+)
+
+// A pace is how soon the slot table may be looked at again. It doubles while that is of no use: every replica of the
+// gateway looks, and a Cluster in trouble has enough to do.
+type pace struct {
+	pause time.Duration // set by the first looked
+}
+
+// looked is for a look that is over. useful: the nodes agree, and either the table changed or nobody had asked.
+func (p *pace) looked(useful bool) {
+	if useful || p.pause == 0 {
+		p.pause = minLook
+		return
+	}
+	p.pause = min(2*p.pause, maxLook)
+}
+
+// jitter is d, or as little as half of it, so that replicas do not look in step.
+func jitter(d time.Duration) time.Duration { return d - rand.N(d/2) }
