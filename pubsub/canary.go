@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // A canary is a message that the Broker publishes to its own channel as any backend would, and
 // expects back over the link. An open socket proves nothing: it may lead to a stopped Redis, or
-// into a void. A canary is the time at which it was sent, in nanoseconds since Broker.epoch.
+// into a void. A canary is the time at which it was sent, in nanoseconds since Broker.epoch, and what the link's canaries
+// add to it.
 
 // sendCanaries publishes one at once, when all rooms are back, and then one every interval, until
 // ctx ends. That none comes back is the timer's to notice, whatever keeps this goroutine.
@@ -47,20 +49,12 @@ func (l *link) sendCanary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.b.o.canaryInterval())
 	defer cancel()
 	sent := strconv.FormatInt(int64(time.Since(l.b.epoch)), 10)
-	err := l.publishCanary(ctx, *l.canary.Load(), sent)
+	err := l.canaries.publish(ctx, *l.canary.Load(), sent)
 	if isReply(err) {
 		// Redis answers, so another connection would fare no better, and cost every room a gap.
 		l.silence.Reset(l.b.o.canaryTimeout())
 	}
 	return err
-}
-
-func (l *link) publishCanary(ctx context.Context, channel, sent string) (err error) {
-	if l.sharded() {
-		_, err = l.b.shards.canaries.publish(ctx, channel, sent)
-		return err
-	}
-	return l.b.place.publishCanary(ctx, l.server, channel, sent)
 }
 
 // heard is the reader's: a canary came back.
@@ -70,14 +64,25 @@ func (l *link) heard(payload []byte) {
 	default:
 		return // an earlier link sent it; this one does not have its rooms yet
 	}
-	sent, err := strconv.ParseInt(string(payload), 10, 64)
+	at, via, _ := strings.Cut(string(payload), " ")
+	sent, err := strconv.ParseInt(at, 10, 64)
 	trip := time.Since(l.b.epoch) - time.Duration(sent)
 	if err != nil || sent < 0 || trip < 0 {
 		return // not ours
 	}
+	v := l.canaries.came(via, l.b.epoch.Add(time.Duration(sent)))
+	if v.end.err != nil {
+		l.end(v.end)
+		return
+	}
+	if v.alive {
+		l.silence.Reset(l.b.o.canaryTimeout())
+		l.b.metrics.roundTrip.Observe(trip.Seconds())
+	}
+	if !v.proof {
+		return
+	}
 	now := time.Now()
-	l.silence.Reset(l.b.o.canaryTimeout())
-	l.b.metrics.roundTrip.Observe(trip.Seconds())
 	l.p.health.prove(now)
 	if l.liveSince.IsZero() {
 		l.liveSince = now
@@ -85,4 +90,13 @@ func (l *link) heard(payload []byte) {
 		l.log.Info("redis connection up", slog.Int("rooms", l.b.rooms.len()), slog.Int("gaps", l.gaps),
 			slog.Duration("took", now.Sub(l.began)))
 	}
+}
+
+// silent is the timer's: nothing came for a canary timeout.
+func (l *link) silent() {
+	if e, over := l.canaries.silent(); over {
+		l.end(e)
+		return
+	}
+	l.silence.Reset(l.b.o.canaryTimeout())
 }

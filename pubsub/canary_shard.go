@@ -4,10 +4,25 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // In sharded pub/sub the canary of a link is of a slot that its master owns. Slots move, and then another takes its
 // place: that costs the rooms of the link nothing.
+
+// canaries are for a link of p.
+func (s *shards) canaries(p *part) canaries {
+	prober := newProber(s.b.access, func() *redis.Client { return s.b.access.clientOf(server{addr: p.master}) })
+	prober.send = func(ctx context.Context, c *redis.Client, channel, payload string) error {
+		err := c.SPublish(ctx, channel, payload).Err()
+		if isMoved(err) {
+			s.hint()
+		}
+		return err
+	}
+	return prober
+}
 
 // settleCanary looks at the answer to the first canary of a link.
 func (l *link) settleCanary(ctx context.Context, own *window) error {

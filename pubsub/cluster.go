@@ -11,17 +11,17 @@ import (
 
 // cluster is a place that is any master of a Cluster: what is published at one node reaches every other over the
 // Cluster's bus. Publishers use the link's node, so that what one of them publishes stays in order. Canaries go
-// through the other masters, so that a node which the bus does not reach is found by their absence.
+// through the other masters, so that a node which the bus does not reach from one of them is found by their absence.
 type cluster struct {
 	access *access
 	survey *survey // its clients are for canaries and the watch, too
 
 	mu      sync.Mutex
-	masters []string // that own slots, as last learnt; empty before
-	chosen  string   // for links and publishers; empty: not yet
-	avoid   string   // what failed last
-	canary  int      // through which of the others the last canary went
-	asked   int      // which of the others was asked last for its view
+	masters []string   // that own slots, as last learnt; empty before
+	chosen  string     // for links and publishers; empty: not yet
+	avoid   string     // what failed last
+	asked   int        // which of the others was asked last for its view
+	deaf    []deafness // one for each node, oldest first, at most deafTries
 }
 
 func newCluster(a *access) *cluster {
@@ -54,6 +54,9 @@ func (p *cluster) pick(ctx context.Context) (server, error) {
 	if p.chosen == "" { // nobody was faster
 		masters := p.masters
 		if others := without(masters, p.avoid); len(others) > 0 {
+			masters = others
+		}
+		if others := p.hearing(masters); len(others) > 0 {
 			masters = others
 		}
 		p.chosen = masters[rand.IntN(len(masters))]

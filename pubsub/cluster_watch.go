@@ -1,7 +1,6 @@
 package pubsub
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,39 +10,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 )
-
-// canaryTries is how many masters a canary is tried to be published through, if they do not take it.
-const canaryTries = 3
-
-func (p *cluster) publishCanary(ctx context.Context, s server, channel, payload string) error {
-	var refused, failed error
-	others := p.others(s, &p.canary)
-	for _, addr := range others[:min(canaryTries, len(others))] {
-		err := p.publishAt(ctx, addr, channel, payload)
-		switch {
-		case err == nil:
-			return nil
-		case isReply(err):
-			refused = err
-		default:
-			failed = err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
-	// others' ACL would keep it for ever.
-	return cmp.Or(failed, refused)
-}
-
-func (p *cluster) publishAt(ctx context.Context, addr, channel, payload string) error {
-	c, err := p.survey.clients.at(addr)
-	if err != nil {
-		return err
-	}
-	return c.Publish(ctx, channel, payload).Err()
-}
 
 // watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
 // another node can.

@@ -19,11 +19,12 @@ const (
 	reasonAuth     reason = "auth"     // Redis does not know the user or the password, or there is none to send
 	reasonReplica  reason = "replica"  // the server that was connected to is a replica
 	reasonDemoted  reason = "demoted"  // another server became the master, or this one left its Cluster
+	reasonBus      reason = "bus"      // its node of a Cluster does not get what is published at another
 	reasonRefused  reason = "refused"  // Redis answered with another error: ACL, too many clients
 	reasonProtocol reason = "protocol" // Redis said something that nobody asked
 )
 
-var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonAuth, reasonReplica, reasonDemoted, reasonRefused, reasonProtocol}
+var reasons = []reason{reasonDial, reasonClosed, reasonCanary, reasonAuth, reasonReplica, reasonDemoted, reasonBus, reasonRefused, reasonProtocol}
 
 // advice is what an operator may do about each reason, beside what the error says.
 var advice = map[reason]string{
@@ -33,13 +34,14 @@ var advice = map[reason]string{
 	reasonAuth:     "redis.username and redis.password must be those that Redis has; a new password may be written to redis.password_file",
 	reasonReplica:  "write the master's address in redis.url, or those of its Sentinels",
 	reasonDemoted:  "none: the next connection goes to the new master",
+	reasonBus:      "can the nodes that the error names reach each other's bus (by default the port and 10000)? The next connection goes to another node",
 	reasonRefused:  "docs/security.md lists what the user needs in Redis's ACL",
 	reasonProtocol: "is there a proxy in between that does not keep connections apart?",
 }
 
 // elsewhere reports whether the right server is, or may be, another than the link's.
 func (r reason) elsewhere() bool {
-	return r == reasonCanary || r == reasonReplica || r == reasonDemoted
+	return r == reasonCanary || r == reasonReplica || r == reasonDemoted || r == reasonBus
 }
 
 // An ending is a link's, whoever began it.

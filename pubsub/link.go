@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -27,15 +28,17 @@ type link struct {
 	server server
 	client *redis.Client // of this link alone
 	conn   oneConn       // what client dials
+	end    func(ending)  // ends the link, and blocks nobody; set by run before its goroutines start
 	ps     *redis.PubSub // Receive is the reader's; Subscribe and Unsubscribe are agree's
 
-	window  atomic.Pointer[window] // under way; set by agree, advanced by the reader
-	fences  int                    // sent; agree's
-	canary  atomic.Pointer[string] // the channel on which the link hears itself; set by agree
-	evicted atomic.Bool            // the canary's slot has moved away; set by the reader, cleared by agree
-	staleMu sync.Mutex             // guards stale
-	stale   []string               // channels that are not subscribed, though go-redis believes so
-	silence *time.Timer            // ends the link unless it is reset; set before the goroutines start
+	window   atomic.Pointer[window] // under way; set by agree, advanced by the reader
+	fences   int                    // sent; agree's
+	canaries canaries
+	canary   atomic.Pointer[string] // the channel on which the link hears itself; set by agree
+	evicted  atomic.Bool            // the canary's slot has moved away; set by the reader, cleared by agree
+	staleMu  sync.Mutex             // guards stale
+	stale    []string               // channels that are not subscribed, though go-redis believes so
+	silence  *time.Timer            // ends the link unless it is reset; set before the goroutines start
 
 	began        time.Time
 	resubscribed chan struct{} // closed by agree once all rooms of earlier links are confirmed or refused
@@ -51,9 +54,12 @@ func newLink(b *Broker, p *part, r Receiver, s server) *link {
 	}
 	l.canary.Store(&b.canary)
 	if l.sharded() {
+		l.canaries = b.shards.canaries(p)
 		if canary, ok := b.shards.canaryAt(p); ok { // else the link is about to end
 			l.canary.Store(&canary)
 		}
+	} else {
+		l.canaries = b.place.canaries(l.watched())
 	}
 	ro := b.access.options()
 	ro.Addr, ro.PoolSize = s.addr, 1
@@ -67,7 +73,7 @@ func newLink(b *Broker, p *part, r Receiver, s server) *link {
 func (l *link) run(parent context.Context) ending {
 	ctx, cancel := context.WithCancelCause(parent)
 	// Whatever ends the link ends it by this: closing the connection ends the reader, and ctx the rest.
-	end := func(e ending) {
+	l.end = func(e ending) {
 		cancel(e)
 		l.conn.close()
 		if e.reason.elsewhere() { // those who publish are connected to the same wrong server
@@ -75,6 +81,7 @@ func (l *link) run(parent context.Context) ending {
 		}
 	}
 	defer cancel(nil) // a link that never came about ends here
+	defer l.canaries.close()
 	defer l.client.Close()
 	defer context.AfterFunc(parent, l.conn.close)()
 
@@ -87,19 +94,20 @@ func (l *link) run(parent context.Context) ending {
 	if !l.sharded() {
 		l.b.access.conns.follow(l.conn.remote())
 	}
-	l.silence = time.AfterFunc(l.b.o.canaryTimeout(), func() { end(endSilent) })
+	l.silence = time.AfterFunc(math.MaxInt64, l.silent) // it uses what is assigned here
+	l.silence.Reset(l.b.o.canaryTimeout())
 	defer l.silence.Stop()
 
 	var wg sync.WaitGroup
-	wg.Go(func() { end(l.read(ctx)) }) // all four end with ctx, or the connection
-	wg.Go(func() { end(l.agree(ctx, first)) })
+	wg.Go(func() { l.end(l.read(ctx)) }) // all four end with ctx, or the connection
+	wg.Go(func() { l.end(l.agree(ctx, first)) })
 	wg.Go(func() { l.sendCanaries(ctx) })
 	wg.Go(func() {
 		if l.sharded() {
 			return // the slot table says which masters there are
 		}
 		if e, over := l.b.place.watch(ctx, l.watched()); over {
-			end(e)
+			l.end(e)
 		}
 	})
 	wg.Wait()

@@ -27,8 +27,8 @@ type place interface {
 	// watch looks after the server of a link until ctx ends, or until the link must end, which it returns.
 	watch(ctx context.Context, w watched) (e ending, over bool)
 
-	// publishCanary publishes to channel in the way that proves most for a link at s.
-	publishCanary(ctx context.Context, s server, channel, payload string) error
+	// canaries are for one link.
+	canaries(w watched) canaries
 
 	// keyed makes a client that finds keys of db wherever they are.
 	keyed(db int) redis.UniversalClient

@@ -45,13 +45,14 @@ func Probe(ctx context.Context, o Options) (found string, err error) {
 func (b *Broker) probe(ctx context.Context, s server) error {
 	ctx, stop := context.WithTimeout(ctx, b.o.canaryTimeout())
 	defer stop()
-	if err := b.place.publishCanary(ctx, s, b.canary, ""); err != nil {
+	heard := make(probed, 1)
+	l := newLink(b, b.only, heard, s)
+	if err := l.canaries.publish(ctx, b.canary, ""); err != nil {
+		l.canaries.close()
 		return fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 	}
 
 	ctx, end := context.WithCancelCause(ctx)
-	heard := make(probed, 1)
-	l := newLink(b, b.only, heard, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { end(l.run(ctx)) })
 	defer wg.Wait()

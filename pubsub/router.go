@@ -14,9 +14,7 @@ type router struct {
 	*clients
 }
 
-func newRouter(s *shards, size int) *router {
-	return &router{s: s, clients: newClients(s.b.access, size)}
-}
+func newRouter(s *shards) *router { return &router{s: s, clients: newClients(s.b.access, 0)} }
 
 // maxMoves is how often a message is sent on to where an answer says that its slot is.
 const maxMoves = 3

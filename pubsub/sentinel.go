@@ -18,7 +18,7 @@ import (
 type sentinels struct {
 	access *access
 	all    []*sentinel
-	prober prober
+	prober *prober
 
 	flight singleflight.Group // one question at a time, whose answer is for all who ask meanwhile
 
@@ -50,9 +50,7 @@ func newSentinels(a *access) *sentinels {
 		}
 		p.all = append(p.all, &sentinel{client: redis.NewSentinelClient(ro)})
 	}
-	p.prober = prober{interval: a.o.canaryInterval(), make: func() *redis.Client {
-		return newPool(a, p, 1, 0)
-	}}
+	p.prober = newProber(a, func() *redis.Client { return newPool(a, p, 1, 0) })
 	return p
 }
 
@@ -179,8 +177,8 @@ func (p *sentinels) watch(ctx context.Context, w watched) (ending, bool) {
 	})
 }
 
-func (p *sentinels) publishCanary(ctx context.Context, _ server, channel, payload string) error {
-	return p.prober.publish(ctx, channel, payload)
+func (p *sentinels) canaries(watched) canaries {
+	return lasting{p.prober}
 }
 
 func (p *sentinels) keyed(db int) redis.UniversalClient {

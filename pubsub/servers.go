@@ -12,7 +12,7 @@ import (
 // mean another server, so a link is watched at the address that it has, and canaries are published by name.
 type servers struct {
 	access *access
-	prober prober
+	prober *prober
 
 	mu   sync.Mutex
 	next int // index of the address in use
@@ -20,9 +20,7 @@ type servers struct {
 
 func newServers(a *access) *servers {
 	p := &servers{access: a}
-	p.prober = prober{interval: a.o.canaryInterval(), make: func() *redis.Client {
-		return newPool(a, p, 1, 0)
-	}}
+	p.prober = newProber(a, func() *redis.Client { return newPool(a, p, 1, 0) })
 	return p
 }
 
@@ -46,8 +44,8 @@ func (p *servers) watch(ctx context.Context, w watched) (ending, bool) {
 	return watchRole(ctx, p.access, w, nil)
 }
 
-func (p *servers) publishCanary(ctx context.Context, _ server, channel, payload string) error {
-	return p.prober.publish(ctx, channel, payload)
+func (p *servers) canaries(watched) canaries {
+	return lasting{p.prober}
 }
 
 func (p *servers) keyed(db int) redis.UniversalClient {

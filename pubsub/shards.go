@@ -22,7 +22,6 @@ type shards struct {
 	survey  *survey
 
 	publisher *router
-	canaries  *router // so that canaries wait behind nobody
 
 	mu      sync.Mutex
 	table   *slotTable // nil before the first
@@ -36,7 +35,7 @@ const controlGrace = 10
 
 func newShards(b *Broker, survey *survey) *shards {
 	s := &shards{b: b, nowhere: newPart("none", b.o.canaryTimeout()), hints: make(chan struct{}, 1), survey: survey, trouble: errors.New("not asked yet")}
-	s.publisher, s.canaries = newRouter(s, 0), newRouter(s, 1)
+	s.publisher = newRouter(s)
 	if b.o.ControlChannel != "" {
 		s.control = newPart("", controlGrace*b.o.canaryTimeout())
 		s.control.health.blame(errNotYet)
@@ -161,7 +160,6 @@ func (s *shards) apply(ctx context.Context, table *slotTable, running map[*part]
 		}
 	}
 	s.publisher.keep(table.masters)
-	s.canaries.keep(table.masters)
 	level := slog.LevelInfo
 	if covered := table.covered(); covered < slotCount {
 		level = slog.LevelWarn
@@ -228,7 +226,4 @@ func (s *shards) canaryAt(p *part) (channel string, ok bool) {
 }
 
 // close closes the connections to publish.
-func (s *shards) close() {
-	s.publisher.close()
-	s.canaries.close()
-}
+func (s *shards) close() { s.publisher.close() }

@@ -58,7 +58,7 @@ func (s *shards) tryPublish(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		if _, err := s.canaries.publish(ctx, channel, ""); err != nil {
+		if _, err := s.publisher.publish(ctx, channel, ""); err != nil {
 			if ended := context.Cause(ctx); ended != nil { // a link, which says more
 				err = ended
 			}
