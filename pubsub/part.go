@@ -15,6 +15,7 @@ type part struct {
 
 	// guarded by rooms.mu
 	todo    []*room            // to subscribe, oldest first
+	given   int                // of todo: nobody holds them any more
 	idle    list.List          // of *room, to unsubscribe, soonest first
 	away    map[*room]struct{} // joined here, though they belong elsewhere: to unsubscribe now
 	refused postponed          // Redis refused them though they are held

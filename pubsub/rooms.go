@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,7 +41,7 @@ type confirmation struct {
 }
 
 // rooms counts who holds which room, and keeps with each part what remains to be told to Redis. It does
-// no I/O and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose.
+// no I/O and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose and giveBack.
 type rooms struct {
 	prefix     string
 	leaveDelay time.Duration
@@ -74,7 +75,9 @@ func (rs *rooms) hold(name string) (*confirmation, error) {
 		rm = &room{channel: channel, home: rs.homeOf(channel)}
 		rs.byName[channel[len(rs.prefix):]] = rm // one string for both
 	}
-	rm.count++
+	if rm.count++; rm.count == 1 && rm.queued { // it was given up and is wanted again; one that is new is not queued yet
+		rm.home.given--
+	}
 	if rm.state == joined {
 		rs.keep(rm)
 		return nil, nil
@@ -138,10 +141,32 @@ func (rs *rooms) release(rm *room, n int, now time.Time) {
 		rm.leaveAt = now.Add(rs.leaveDelay)
 		rm.idle = rm.home.idle.PushBack(rm)
 		rm.home.nudge()
-	case rm.state == absent && !rm.queued: // refused, or for later
+	case rm.queued:
+		rs.giveBack(rm.home)
+	case rm.state == absent: // refused, or for later
 		rs.forget(rm)
 	}
-	// Else it is under way or queued: its confirmation, or takeJoins, finds the count at 0.
+	// Else it is under way: its confirmation finds the count at 0.
+}
+
+// giveBack counts one more room of p's queue that nobody holds, and forgets all such once they are most of it. With no
+// link nobody takes them from there; one by one each would take a search. mu is held.
+func (rs *rooms) giveBack(p *part) {
+	if p.given++; 2*p.given <= len(p.todo) {
+		return
+	}
+	p.todo = slices.DeleteFunc(p.todo, func(rm *room) bool {
+		if rm.count > 0 {
+			return false
+		}
+		rm.queued = false
+		rs.forget(rm)
+		return true
+	})
+	p.given = 0
+	if len(p.todo) == 0 {
+		p.todo = nil
+	}
 }
 
 // keep takes a room that is held again off the list of those to leave. mu is held.

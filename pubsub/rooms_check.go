@@ -62,10 +62,13 @@ func (rs *rooms) checkRoom(rm *room) error {
 // checkPart looks for what stands in p's lists and should not. What is missing there, checkRoom finds,
 // but for the queue and the idle, where the rooms are counted.
 func (rs *rooms) checkPart(p *part) error {
-	queued, idle := 0, 0
+	queued, given, idle := 0, 0, 0
 	for _, rm := range rs.byName {
 		if rm.home == p && rm.queued {
 			queued++
+			if rm.count == 0 {
+				given++
+			}
 		}
 		if rm.home == p && rm.idle != nil {
 			idle++
@@ -73,6 +76,9 @@ func (rs *rooms) checkPart(p *part) error {
 	}
 	if queued != len(p.todo) || idle != p.idle.Len() {
 		return fmt.Errorf("%d rooms are queued, %d listed; %d idle, %d listed", queued, len(p.todo), idle, p.idle.Len())
+	}
+	if given != p.given {
+		return fmt.Errorf("%d rooms are queued for nobody, %d counted", given, p.given)
 	}
 	listed := func(rm *room) error {
 		if rs.byName[rs.name(rm)] != rm || rm.home != p {

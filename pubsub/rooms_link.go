@@ -23,7 +23,8 @@ func (rs *rooms) takeJoins(p *part, limit int) (batch []*room, taken int) {
 	for _, rm := range p.todo[:taken] {
 		rm.queued = false
 		if rm.count == 0 {
-			delete(rs.byName, rs.name(rm))
+			p.given--
+			rs.forget(rm)
 			continue
 		}
 		rm.state = joining
@@ -192,6 +193,9 @@ func (rs *rooms) close(err error) {
 		if c := rm.waiting; c != nil {
 			rm.count -= c.calls
 			rs.answer(rm, err)
+			if rm.count == 0 && rm.queued {
+				rm.home.given++
+			}
 		}
 	}
 }

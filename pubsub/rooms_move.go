@@ -37,9 +37,14 @@ func (rs *rooms) requeue(p *part) {
 	for _, rm := range p.todo {
 		if rs.homeOf(rm.channel) == p {
 			stay = append(stay, rm)
-		} else {
-			rm.queued = false
+			continue
+		}
+		rm.queued = false
+		if rm.count > 0 {
 			moved = append(moved, rm)
+		} else {
+			p.given--
+			rs.forget(rm)
 		}
 	}
 	clear(p.todo[len(stay):])

@@ -175,3 +175,60 @@ func anyOrder(rnd *rand.Rand) error {
 	}
 	return rs.check()
 }
+
+// Clients come and go while Redis is away, each to a room of its own.
+func TestRoomsThatAreGivenUpWithoutALinkLeaveTheBooksEmpty(t *testing.T) {
+	const n = 10_000
+	p := newPart("", time.Second)
+	rs := newRooms(prefix, time.Second, p)
+	now := time.Unix(0, 0)
+	hold := func(i int) *confirmation {
+		c, err := rs.hold(fmt.Sprint(i))
+		if c == nil || err != nil {
+			t.Fatalf("hold = %v, %v, want what to wait for", c, err)
+		}
+		return c
+	}
+	giveUp := func(i int, c *confirmation) {
+		if !rs.giveUp(fmt.Sprint(i), c, now) {
+			t.Fatalf("room %d was answered", i)
+		}
+	}
+	check := func(what string) {
+		t.Helper()
+		if err := rs.check(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if got := rs.len(); got != 0 || p.todo != nil {
+			t.Errorf("%s: %d rooms are known and %d queued, want none", what, got, len(p.todo))
+		}
+	}
+	for i := range n {
+		giveUp(i, hold(i))
+	}
+	check("one after the other")
+	waiting := make([]*confirmation, n)
+	for i := range n {
+		waiting[i] = hold(i)
+	}
+	for _, i := range rand.Perm(n) {
+		giveUp(i, waiting[i])
+	}
+	check("all at once")
+	// Some are wanted again, and only those are left.
+	for i := range n {
+		waiting[i] = hold(i)
+	}
+	for i := range n / 3 {
+		giveUp(i, waiting[i])
+	}
+	for i := range 10 {
+		waiting[i] = hold(i)
+	}
+	for i := range n {
+		if i < 10 || i >= n/3 {
+			giveUp(i, waiting[i])
+		}
+	}
+	check("after some came back")
+}
