@@ -229,3 +229,20 @@ func TestAUserOfAClusterNeedsTwoCommandsMore(t *testing.T) {
 		t.Errorf("gaps %v, want none", got)
 	}
 }
+
+// One of the addresses in the URL may be of a node that is cut off, or has become another Cluster's.
+func TestANodeThatIsAloneWithItsViewChoosesNoMaster(t *testing.T) {
+	c, other := redistest.StartCluster(t, 3, 0), redistest.StartCluster(t, 1, 0)
+	o := fastAt(c.URL() + "," + other.Nodes()[0].Addr())
+	for range 40 { // which answers first is chance
+		b, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := at(t, b)
+		b.closeClients()
+		if got == other.Nodes()[0].Addr() {
+			t.Fatalf("the link would go to %s, which three of four nodes do not know", got)
+		}
+	}
+}
