@@ -3,6 +3,7 @@ package pubsub
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,7 +12,7 @@ import (
 // In sharded pub/sub the canary of a link is of a slot that its master owns. Slots move, and then another takes its
 // place: that costs the rooms of the link nothing.
 
-// canaries are for a link of p.
+// canaries are for a link of p. A name in the table may come to mean another server, so they are published by name.
 func (s *shards) canaries(p *part) canaries {
 	prober := newProber(s.b.access, func() *redis.Client { return s.b.access.clientOf(server{addr: p.master}) })
 	prober.send = func(ctx context.Context, c *redis.Client, channel, payload string) error {
@@ -22,6 +23,25 @@ func (s *shards) canaries(p *part) canaries {
 		return err
 	}
 	return prober
+}
+
+// follow is for a link of p that is connected to remote. If that is another server than the last link's, those who
+// publish at p's master must not stay behind. The link has told no gap yet.
+func (s *shards) follow(p *part, remote net.Addr) {
+	if remote == nil {
+		return
+	}
+	if p.where != "" && p.where != remote.String() {
+		s.unfollow(p)
+	}
+	p.where = remote.String()
+}
+
+// unfollow closes the connections of those who publish at p's master, if it has one. It may be called on nil.
+func (s *shards) unfollow(p *part) {
+	if s != nil && p.master != "" {
+		s.publisher.drop(p.master)
+	}
 }
 
 // settleCanary looks at the answer to the first canary of a link.

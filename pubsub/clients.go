@@ -48,6 +48,16 @@ func (c *clients) keep(addrs []string) {
 	}
 }
 
+// drop closes the client of addr, so that the next is a new one, which goes wherever the name leads then.
+func (c *clients) drop(addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if client := c.byAddr[addr]; client != nil {
+		client.Close()
+		delete(c.byAddr, addr)
+	}
+}
+
 func (c *clients) close() {
 	c.mu.Lock()
 	c.closed = true

@@ -78,6 +78,7 @@ func (l *link) run(parent context.Context) ending {
 		l.conn.close()
 		if e.reason.elsewhere() { // those who publish are connected to the same wrong server
 			l.b.access.conns.closeAll()
+			l.b.shards.unfollow(l.p)
 		}
 	}
 	defer cancel(nil) // a link that never came about ends here
@@ -91,7 +92,9 @@ func (l *link) run(parent context.Context) ending {
 	if err := l.send(ctx, first); err != nil { // dials, and authenticates
 		return endingOf(reasonDial, fmt.Errorf("connecting: %w", err))
 	}
-	if !l.sharded() {
+	if l.sharded() {
+		l.b.shards.follow(l.p, l.conn.remote())
+	} else {
 		l.b.access.conns.follow(l.conn.remote())
 	}
 	l.silence = time.AfterFunc(math.MaxInt64, l.silent) // it uses what is assigned here

@@ -12,6 +12,7 @@ type part struct {
 	master string        // address of the master whose slots it serves; empty: all channels, at any server
 	wake   chan struct{} // capacity 1: there is something to agree on
 	health health
+	where  string // what its last link was connected to, if it is sharded; of its link's goroutine
 
 	// guarded by rooms.mu
 	todo    []*room            // to subscribe, oldest first

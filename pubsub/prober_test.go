@@ -1,8 +1,10 @@
 package pubsub
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,5 +105,41 @@ func TestCanariesGoOnWhenNoNewConnectionCanBeHad(t *testing.T) {
 	}
 	if got := r.gapsByRoom(); len(got) != 0 {
 		t.Errorf("gaps %v, want none", got)
+	}
+}
+
+// announce has a node of a Cluster say that it is at the address of f.
+func (f *forwarder) announce(t *testing.T, s *redistest.Server) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(f.Addr().String())
+	if err := s.Client().ConfigSet(t.Context(), "cluster-announce-port", port).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A node comes to life again elsewhere, under its name, and the old process lives on.
+func TestAnAddressOfAShardedClusterThatMovedIsFollowed(t *testing.T) {
+	before, after := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 1, 0).Nodes()[0]
+	f := forward(t, before.Addr())
+	f.announce(t, before)
+	f.announce(t, after)
+	o := fastAt("redis+cluster://" + f.Addr().String())
+	o.Sharded = true
+	reg := secrecy.Registry(t)
+	o.Metrics = reg
+	b, r := run(t, o)
+	subscribe(t, b, "a")
+	ready(t, b)
+	publishSoon(t, b, r, "a", "before")
+	to := after.Addr()
+	f.to.Store(&to)
+	eventually(t, "silence", func() bool { return count(t, reg, "roomgate_redis_reconnects_total", "canary") > 0 })
+	eventually(t, "a gap", func() bool { return r.gapsByRoom()["a"] > 0 })
+	sayUntilHeard(t, r, "a", "by a backend", func() error { return after.Client().SPublish(t.Context(), prefix+"a", "by a backend").Err() })
+	for i := range 20 { // what is accepted arrives
+		m := fmt.Sprint("by a client ", i)
+		if b.Publish(t.Context(), "a", []byte(m)) == nil {
+			eventually(t, m, func() bool { return slices.Contains(r.got("a"), m) })
+		}
 	}
 }
