@@ -18,10 +18,12 @@ func (o *outbox) finish(last []byte, drop bool) bool {
 	} else {
 		_ = o.try(queued{b: last}, true) // errClosed: nobody is there to read it
 	}
+	o.halfClose()
 	return true
 }
 
-// shutdown ends the sending side of the socket once the kernel has taken all that waits.
+// shutdown ends the sending side of the socket once the kernel has taken all that waits, of which the last is a close
+// frame: whoever ends the connection may be about to send that, while the reader is done already.
 func (o *outbox) shutdown() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -31,7 +33,7 @@ func (o *outbox) shutdown() {
 
 // halfClose does what shutdown has asked for, if it is time. o.mu is held.
 func (o *outbox) halfClose() {
-	if !o.half || o.flushing || o.corked || o.closed {
+	if !o.half || !o.closing || o.flushing || o.corked || o.closed {
 		return
 	}
 	if s, ok := o.sock.Conn.(interface{ CloseWrite() error }); ok {

@@ -120,6 +120,16 @@ func TestFinishFlushesWhatWaitsAndAcceptsNothingAfter(t *testing.T) {
 	}
 }
 
+// A client breaks the protocol at the moment at which a drain ends its connection: the one who reads is done first.
+func TestCloseFrameGoesOutThoughTheReaderIsDoneBefore(t *testing.T) {
+	o, theirs := newOutbox(t, 1<<20)
+	o.shutdown()
+	o.finish([]byte("bye"), false)
+	if got, err := io.ReadAll(theirs); err != nil || string(got) != "bye" {
+		t.Errorf("the client read %q, %v, want bye and the end", got, err)
+	}
+}
+
 func TestFinishThatDropsStaysAtAFrameBoundary(t *testing.T) {
 	o, theirs := newOutbox(t, 1<<20)
 	sent := o.fill(t, 500<<10)
