@@ -114,3 +114,10 @@ func (u *users) leave(sub string) {
 		delete(u.open, sub)
 	}
 }
+
+// now is how many connections of sub there are.
+func (u *users) now(sub string) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.open[sub]
+}

@@ -24,6 +24,7 @@ type request struct {
 // valid during the call.
 func (c *conn) answer(typ websocket.MessageType, data []byte) {
 	now := c.g.now()
+	c.sent.Add(1)
 	allowed := c.messages.allow(c.g.opts().messageLimit, now) || !c.overRate()
 	if c.format == formatRaw {
 		c.answerRaw(data, allowed)

@@ -11,19 +11,16 @@ import (
 // are seen as they stand in the lane, so connections are not compared with it one by one.
 func (g *Gateway) Check(ctx context.Context) error {
 	var errs []error
-	for i, l := range g.lanes {
-		done := make(chan error, 1)
-		l.post(event{kind: eventCall, call: func() { done <- l.check() }})
-		select {
-		case err := <-done:
-			if err != nil {
-				errs = append(errs, fmt.Errorf("lane %d: %w", i, err))
-			}
-		case <-ctx.Done():
-			return errors.Join(append(errs, fmt.Errorf("lane %d did not answer: %w", i, ctx.Err()))...)
+	found, silent := askLanes(ctx, g, (*lane).check)
+	for i, err := range found {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("lane %d: %w", i, err))
 		}
 	}
-	for _, c := range g.all() {
+	if silent != nil {
+		return errors.Join(append(errs, silent)...)
+	}
+	for _, c := range g.list() {
 		if err := c.out.check(); err != nil {
 			errs = append(errs, err)
 		}
@@ -35,6 +32,22 @@ func (g *Gateway) Check(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("%d connections admitted of at most %d", n, most))
 	}
 	return errors.Join(errs...)
+}
+
+// askLanes asks each lane's runner, one after the other, so that only one at a time is kept from its work. If ctx
+// ends it returns what the lanes before have answered.
+func askLanes[T any](ctx context.Context, g *Gateway, ask func(*lane) T) (answers []T, err error) {
+	for i, l := range g.lanes {
+		done := make(chan T, 1) // whoever asked may have gone
+		l.post(event{kind: eventCall, call: func() { done <- ask(l) }})
+		select {
+		case answer := <-done:
+			answers = append(answers, answer)
+		case <-ctx.Done():
+			return answers, fmt.Errorf("lane %d did not answer: %w", i, ctx.Err())
+		}
+	}
+	return answers, nil
 }
 
 // check checks the lane's rooms. The lane's runner calls it.

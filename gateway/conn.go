@@ -28,8 +28,10 @@ type conn struct {
 	session  atomic.Pointer[session] // nil until a token was accepted
 	ended    atomic.Pointer[ending]  // the first ending given wins
 	greeted  atomic.Bool             // hello is sent, or held in front of all else
+	sent     atomic.Uint32           // messages from the client; it may wrap around
 	lastLife atomic.Int64            // when the client last finished a frame, on the gateway's clock
 	handling atomic.Bool             // we are busy with what it sent: silence is ours, not the client's
+	told     uint32                  // of sent, what Top has told; guarded by the gateway's looks
 	closeBy  atomic.Int64            // when a closing connection is cut off; 0 while it is not closing
 	gapAt    atomic.Int64            // raw format: when it is told of a gap, by its end; 0 for none
 	parked   atomic.Bool             // nobody reads: its socket stands in the poller

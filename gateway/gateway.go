@@ -67,6 +67,7 @@ type Gateway struct {
 	connects  connects
 	returning returning
 	lines     sampler
+	looks     looks
 
 	mu      sync.Mutex // guards what follows
 	stopped bool       // Run has ended, or is about to: nothing is let in
@@ -242,14 +243,20 @@ func (g *Gateway) forget(c *conn) {
 	}
 }
 
-// all returns the connections of this moment, in no order.
-func (g *Gateway) all() []*conn {
+// list returns the connections of this moment, as the map has them.
+func (g *Gateway) list() []*conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	list := make([]*conn, 0, len(g.conns))
 	for c := range g.conns {
 		list = append(list, c)
 	}
+	return list
+}
+
+// all is list in an order that tells nothing.
+func (g *Gateway) all() []*conn {
+	list := g.list()
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list
 }

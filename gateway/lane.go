@@ -117,6 +117,7 @@ func (l *lane) handle(e *event) {
 				l.touched = append(l.touched, r)
 			}
 			r.pending = append(r.pending, pending{e.payload, e.at})
+			r.messages++
 		}
 	case eventGap:
 		l.gap(r, e.reason)

@@ -12,12 +12,15 @@ type room struct {
 	count   [encodings]int // members by encoding
 	pending []pending
 
+	messages uint64 // that came for it
+	told     uint64 // of these, what Top has told
+
 	// While a large room is being sent to beside its lane (aside.go), its members only are read.
 	busy    bool    // it is
+	lost    bool    // messages were dropped, since backlog had no room for them
 	sending int     // what the messages are counted as that it is sent
 	backlog []event // what happens to it meanwhile, in order
 	bytes   int     // what the messages in backlog are counted as
-	lost    bool    // messages were dropped, since backlog had no room for them
 }
 
 // A member stands in the room's list by value, for the sake of the caches: a fan-out walks it.

@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"unsafe"
+
+	"github.com/roomgate/roomgate/internal/wstest"
+)
+
+func (w *world) top(n int) Top {
+	w.t.Helper()
+	t, err := w.Top(w.t.Context(), n)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return t
+}
+
+func TestTopRanksRoomsByMembersAndByMessagesSinceTheLook(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 9 { // over all lanes
+		w.fill(fmt.Sprint("room-", i), i+1)
+	}
+	for range 7 {
+		w.publishText("room-2", "hi")
+	}
+	w.publishText("room-8", "hi")
+	w.settle("room-2")
+	w.settle("room-8")
+	got := w.top(2)
+	if want := []RoomCount{{"room-8", 9, 1}, {"room-7", 8, 0}}; !reflect.DeepEqual(got.ByMembers, want) {
+		t.Errorf("by members: got %v, want %v", got.ByMembers, want)
+	}
+	if want := []RoomCount{{"room-2", 3, 7}, {"room-8", 9, 1}}; !reflect.DeepEqual(got.ByMessages, want) {
+		t.Errorf("by messages: got %v, want %v", got.ByMessages, want)
+	}
+	if got.Rooms != 9 || got.Over <= 0 {
+		t.Errorf("got %d rooms over %v, want 9 over some time", got.Rooms, got.Over)
+	}
+	w.publishText("room-0", "hi")
+	w.settle("room-0")
+	if got, want := w.top(2).ByMessages, []RoomCount{{"room-0", 1, 1}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("since the last look: got %v, want %v", got, want)
+	}
+}
+
+func TestTopCountsMessagesOfARoomThatIsBeingSentTo(t *testing.T) {
+	w := newWorld(t, nil)
+	w.fill("large", largeRoom+1)
+	for range 20 {
+		w.publishText("large", "hi")
+	}
+	count := uint64(0)
+	w.await("all messages", func() bool {
+		if top := w.top(1); len(top.ByMessages) == 1 {
+			count += top.ByMessages[0].Messages
+		}
+		return count == 20
+	})
+}
+
+func TestTalkersAreUsersAndOfThoseWithoutASubConnections(t *testing.T) {
+	w := newWorld(t, nil)
+	one, two := w.dialV1(w.token("42")), w.dialV1(w.token("42"))
+	nobody := w.dialV1(w.tokenWith(map[string]any{"sub": ""}))
+	w.dialV1(w.tokenWith(map[string]any{"sub": "silent"}))
+	ping := func(c *wstest.Client, n int) {
+		for range n {
+			c.SendText(`{"type":"ping"}`)
+			c.WantType("pong")
+		}
+	}
+	ping(one, 3)
+	ping(two, 2)
+	ping(nobody, 1)
+	got := w.top(5).Talkers
+	if len(got) != 2 || got[0] != (Talker{Sub: "u1", Messages: 5, Connections: 2}) {
+		t.Fatalf("got %v, want u1 with 5 messages on 2 connections first", got)
+	}
+	if c := got[1]; c.Sub != "" || len(c.Conn) != 16 || c.Messages != 1 || c.Connections != 1 {
+		t.Errorf("got %v, want the connection without a sub, by its id", c)
+	}
+	if got := w.top(5).Talkers; len(got) != 0 {
+		t.Errorf("since the last look: got %v, want nobody", got)
+	}
+}
+
+func TestTopSaysThatALaneDoesNotAnswer(t *testing.T) {
+	w := newWorld(t, nil)
+	release := w.holdLane("42")
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Top(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that a lane did not answer", err)
+	}
+}
+
+func TestRankingKeepsTheHighestAndAmongEqualsTheFirstNames(t *testing.T) {
+	r := ranking[string]{most: 3}
+	for i, name := range []string{"c", "b", "e", "a", "d", "f"} {
+		count := uint64(1)
+		if i == 5 {
+			count = 2
+		}
+		r.offer(ranked[string]{count, name, name})
+	}
+	if got, want := r.items(), []string{"f", "a", "b"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	none := ranking[string]{}
+	none.offer(ranked[string]{1, "a", "a"})
+	if got := none.items(); len(got) != 0 {
+		t.Errorf("a ranking of none has %v", got)
+	}
+}
+
+// What Top counts stands where there was padding.
+func TestCountingForTopTakesNoMemory(t *testing.T) {
+	type without struct {
+		_ *Gateway
+		_ uint64
+		_ format
+		_ encoding
+		_ [2]uintptr // ws, br
+		_ client
+		_ outbox
+		_ [2]uintptr // session, ended
+		_ uint32     // greeted; padding
+		_ int64      // lastLife
+		_ uint32     // handling; padding
+		_ [2]int64   // closeBy, gapAt
+		_ uint32     // parked; padding
+		_ owned
+		_ timed
+		_ wheelSlot
+	}
+	if got, want := unsafe.Sizeof(conn{}), unsafe.Sizeof(without{}); got != want {
+		t.Errorf("a connection has %d bytes, and %d without the counters", got, want)
+	}
+	const class = 160 // of Go's allocator, as it was without them: 152 bytes
+	if got := unsafe.Sizeof(room{}); got > class {
+		t.Errorf("a room has %d bytes, want at most %d", got, class)
+	}
+}
+
+// BenchmarkTop is a look at 50,000 rooms of one member, all of which had a message.
+func BenchmarkTop(b *testing.B) {
+	w := newWorld(b, nil)
+	const rooms = 50_000
+	names := make([]string, rooms)
+	for i := range names {
+		names[i] = fmt.Sprint("room-", i)
+		w.laneOf(names[i]).post(event{kind: eventJoin, m: &membership{c: &conn{}, room: names[i]}})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := w.top(20); got.Rooms != rooms {
+			b.Fatalf("got %d rooms", got.Rooms)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rooms), "ns/room")
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(w.lanes)), "µs/lane")
+}
