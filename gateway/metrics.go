@@ -70,7 +70,10 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "roomgate_" + name, Help: help},
 			func() float64 { return float64(value.Load()) }))
 	}
-	r.MustRegister(m.limits, m.connections)
+	r.MustRegister(m.limits, m.connections, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "roomgate_connections_limit",
+		Help: "WebSocket connections there may be at most: limits.connections, or what the limit of open files permits; 0: no limit."},
+		func() float64 { return float64(g.opts().Connections) }))
+	m.begin()
 	gauge("outbox_bytes", "Bytes that wait for clients to read.", &g.backlog.owed)
 	gauge("outbox_memory_bytes", "Memory of what waits for clients to read: what waits for several takes it once.", &g.backlog.kept)
 	return m

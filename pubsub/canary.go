@@ -32,6 +32,7 @@ func (l *link) sendCanaries(ctx context.Context) {
 		} else if ctx.Err() == nil {
 			err = fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 			l.p.health.blame(err)
+			l.b.metrics.canaryErrors.Inc()
 			if !warned {
 				l.log.Warn("redis canary not sent", slog.Any("error", err))
 				warned = true

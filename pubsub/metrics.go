@@ -11,6 +11,9 @@ type metrics struct {
 	roundTrip  prometheus.Histogram
 	subscribe  prometheus.Histogram
 	reconnects map[reason]prometheus.Counter // every reason; read-only
+
+	canaryErrors prometheus.Counter
+	roomsRefused prometheus.Counter
 }
 
 // newMetrics makes b's metrics, and registers them if b's options say where.
@@ -41,6 +44,14 @@ func newMetrics(b *Broker) (metrics, error) {
 			Help:    "Time that subscribing to a room not yet joined waited for Redis to confirm or refuse.",
 			Buckets: byFours,
 		}),
+		canaryErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "roomgate_redis_canary_errors_total",
+			Help: "Canaries that could not be published, or only over a connection that there was already.",
+		}),
+		roomsRefused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "roomgate_redis_rooms_refused_total",
+			Help: "Subscriptions to a room that Redis refused; tried again each ten seconds while somebody holds it.",
+		}),
 		reconnects: make(map[reason]prometheus.Counter, len(reasons)),
 	}
 	for _, r := range reasons {
@@ -62,7 +73,7 @@ func newMetrics(b *Broker) (metrics, error) {
 		Name: "roomgate_redis_rooms",
 		Help: "Rooms subscribed, or about to be.",
 	}, func() float64 { return float64(b.Rooms()) })
-	all := []prometheus.Collector{m.messages, m.gaps, m.roundTrip, m.subscribe, reconnects, up, rooms}
+	all := []prometheus.Collector{m.messages, m.gaps, m.roundTrip, m.subscribe, m.canaryErrors, m.roomsRefused, reconnects, up, rooms}
 	if p, ok := b.place.(*sentinels); ok {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "roomgate_redis_sentinels",

@@ -204,6 +204,7 @@ func (l *link) refused(err error) bool {
 			l.b.rooms.postpone(rm, time.Now())
 		}
 	case len(c.rooms) == 1:
+		l.b.metrics.roomsRefused.Inc()
 		if rm := c.rooms[0]; l.b.rooms.refuse(rm, err, time.Now()) {
 			l.log.Warn("redis refuses a room that is held here", slog.String("channel", rm.channel), slog.Any("error", err))
 			l.gap(rm)
