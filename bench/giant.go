@@ -42,7 +42,7 @@ func giantVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	}
 	got := &neighbours{Machine: thisMachine(), Command: command(), Members: *members, Rate: giantRate}
 	return rigged(ctx, "roomgate", func(r *rig, chosen []peer) error {
-		plan := &plan{began: time.Now(), total: time.Duration(*rounds) * (2**duration + 10*time.Second)}
+		steps := &plan{began: time.Now(), total: time.Duration(*rounds) * (2**duration + 10*time.Second)}
 		for round := range *rounds {
 			err := with(ctx, r, ticking{chosen[0], closeTick}, quietRooms*quietMembers, quietRooms, func(s *subject, quiet *load.Clients) error {
 				return got.round(ctx, r, s, quiet, *duration)
@@ -51,7 +51,7 @@ func giantVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 				return err
 			}
 			without, with, giant := got.Without[round], got.With[round], got.Giant[round]
-			plan.step(2**duration+10*time.Second, "round %d of %d: quiet rooms p50 %.1f ms, p99 %.1f ms; beside the giant %.1f and %.1f ms%s; giant p99 %.1f ms%s",
+			steps.step(2**duration+10*time.Second, "round %d of %d: quiet rooms p50 %.1f ms, p99 %.1f ms; beside the giant %.1f and %.1f ms%s; giant p99 %.1f ms%s",
 				round+1, *rounds, without.P50, without.P99, with.P50, with.P99, with.trouble(), giant.P99, giant.trouble())
 		}
 		fmt.Println(got.table())
@@ -61,8 +61,8 @@ func giantVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 
 // round measures the quiet rooms alone, and then beside the giant.
 func (n *neighbours) round(ctx context.Context, r *rig, s *subject, quiet *load.Clients, d time.Duration) error {
-	calm := flow{rate: quietRate, size: 128, duration: d}
-	without, err := s.measure(ctx, r, quiet, calm)
+	slow := flow{rate: quietRate, size: 128, duration: d}
+	without, err := s.measure(ctx, r, quiet, slow)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (n *neighbours) round(ctx context.Context, r *rig, s *subject, quiet *load.
 		if err := quiet.Idle(ctx, time.Second); err != nil {
 			return err
 		}
-		with, err = s.measure(ctx, r, quiet, calm)
+		with, err = s.measure(ctx, r, quiet, slow)
 		return err
 	})
 	if err := g.Wait(); err != nil {

@@ -168,7 +168,7 @@ func (g *growing) rooms(ctx context.Context) error {
 	}
 	for _, rooms := range growthRooms {
 		connections := min(rooms, roomsConnections)
-		each := rooms / connections
+		share := rooms / connections
 		err := func() error {
 			s, err := gate.start(ctx, g.rig)
 			if err != nil {
@@ -178,7 +178,7 @@ func (g *growing) rooms(ctx context.Context) error {
 			v1(&s.clients, "bench-*")
 			s.clients.Query = func(_ int, room string) string {
 				q := url.Values{}
-				for k := range each {
+				for k := range share {
 					q.Add("room", room+"-"+strconv.Itoa(k))
 				}
 				return q.Encode()
@@ -190,7 +190,7 @@ func (g *growing) rooms(ctx context.Context) error {
 			defer func() { _ = c.Close() }() // its connections are all that it has
 			got, err := s.measure(ctx, g.rig, c, flow{
 				rate: growthMessages, size: 128, duration: max(g.duration, time.Duration(rooms/growthMessages)*time.Second),
-				rename: func(room string, i int) string { return room + "-" + strconv.Itoa(i/connections%each) },
+				rename: func(room string, i int) string { return room + "-" + strconv.Itoa(i/connections%share) },
 			})
 			g.into.Rooms = append(g.into.Rooms, roomsPoint{rooms, connections, got})
 			g.plan.step(g.each(), "%d rooms: %.2f µs a message%s", rooms, got.Server, got.trouble())

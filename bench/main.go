@@ -10,10 +10,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/roomgate/roomgate/bench/peers/floor"
 )
@@ -27,13 +30,27 @@ type verb struct {
 	run         func(ctx context.Context, flags *flag.FlagSet, args []string) error
 }
 
-// parse reads a verb's flags. It takes no other arguments.
-func parse(flags *flag.FlagSet, args []string) error {
+// parse reads a verb's flags, which are all that it takes. Their numbers are more than 0, but for those that may be it.
+func parse(flags *flag.FlagSet, args []string) (err error) {
 	_ = flags.Parse(args) // ExitOnError
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q: %s takes only flags; -h lists them", flags.Arg(0), flags.Name())
 	}
-	return nil
+	flags.VisitAll(func(f *flag.Flag) {
+		value := 1.0
+		switch v := f.Value.(flag.Getter).Get().(type) {
+		case int:
+			value = float64(v)
+		case float64:
+			value = v
+		case time.Duration:
+			value = float64(v)
+		}
+		if zero := value == 0 && (f.Name == "idle-connections" || f.Name == "settle"); !zero && !(value > 0) || math.IsInf(value, 0) {
+			err = errors.Join(err, fmt.Errorf("-%s %v: it must be more than 0", f.Name, f.Value))
+		}
+	})
+	return err
 }
 
 var verbs = []verb{

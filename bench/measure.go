@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/roomgate/roomgate/internal/load"
@@ -57,6 +58,17 @@ type flow struct {
 	rename   func(room string, i int) string // the room that message i of all goes to instead; nil: the same
 }
 
+// check refuses what load would refuse once all are connected.
+func (f flow) check() error {
+	if f.size < load.MinSize {
+		return fmt.Errorf("-size %d: %d is the least, for what a message is counted by", f.size, load.MinSize)
+	}
+	if messages := f.rate * f.duration.Seconds(); messages < 1 || messages > math.MaxUint32 {
+		return fmt.Errorf("-rate %v for -duration %v: that must be from one message to %d", f.rate, f.duration, math.MaxUint32)
+	}
+	return nil
+}
+
 // measure sends messages to clients, and returns what came of them.
 func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) (measurement, error) {
 	pub, err := s.publisher()
@@ -68,10 +80,10 @@ func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) 
 	if f.rename != nil {
 		publish = func(room string, payload []byte) error { i++; return pub.Publish(f.rename(room, i-1), payload) }
 	}
-	clocks := clocks{server: s.process, redis: r.redis}
+	cpu := clocks{server: s.process, redis: r.redis}
 	result, err := c.Run(ctx, load.Traffic{
 		Rate: f.rate, Size: f.size, Warm: warm, Duration: f.duration, Settle: 1500 * time.Millisecond,
-		Publish: publish, Flush: pub.Flush, Begin: clocks.begin, End: clocks.end,
+		Publish: publish, Flush: pub.Flush, Begin: cpu.begin, End: cpu.end,
 	}, nil)
 	if err != nil {
 		return measurement{}, err
@@ -80,9 +92,9 @@ func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) 
 		return measurement{}, errNothing
 	}
 	memory, err := s.memory()
-	each := func(d time.Duration) float64 { return micros(d) / float64(result.Delivered) }
+	share := func(d time.Duration) float64 { return micros(d) / float64(result.Delivered) }
 	return measurement{
-		Server: each(clocks.used[0]), Redis: each(clocks.used[1]), Client: each(result.OwnCPU),
+		Server: share(cpu.used[0]), Redis: share(cpu.used[1]), Client: share(result.OwnCPU),
 		Due: result.Due, Published: result.Published, Expected: result.Expected, Lost: result.Lost, Duplicated: result.Duplicated,
 		OutOfOrder: result.OutOfOrder, Late: result.Late, Closed: result.Closed, Seconds: result.Elapsed.Seconds(),
 		P50: millis(result.Latency.P50), P99: millis(result.Latency.P99), P999: millis(result.Latency.P999), Max: millis(result.Latency.Max),

@@ -169,16 +169,16 @@ func (c *comparing) rest(ctx context.Context, p peer, round int) error {
 	if !c.wants(idle) {
 		return nil
 	}
-	calm := c.calm
+	what := c.calm
 	if round > 0 {
-		calm.cpu = 0
+		what.cpu = 0
 	}
-	got, err := calm.measure(ctx, c.rig, p)
+	got, err := what.measure(ctx, c.rig, p)
 	if err != nil {
 		return fmt.Errorf("%s: %w", idle, err)
 	}
 	c.into.Idle[p.name()] = append(c.into.Idle[p.name()], got)
-	c.plan.step(calm.time(), "round %d of %d, %s, %s: %s", round+1, c.rounds, idle, p.name(), got)
+	c.plan.step(what.time(), "round %d of %d, %s, %s: %s", round+1, c.rounds, idle, p.name(), got)
 	return nil
 }
 

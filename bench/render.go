@@ -11,51 +11,74 @@ import (
 // Where the documents are, seen from this module's folder.
 const (
 	documentPath = "../docs/benchmarks.md"
+	readmePath   = "../README.md"
 	plotsFolder  = "../docs/bench"
 )
 
-// render puts the stored results between the markers of the document, and draws the plots. A part without
-// results says how to measure it.
-func render() error {
-	text, err := os.ReadFile(documentPath)
-	if err != nil {
-		return err
-	}
-	parts := []struct {
-		name    string
-		command string
-		make    func() (string, error) // the text; empty: there are no results
-	}{
+// A part is what stands between two markers of a document. Without results it says how to measure them.
+type part struct {
+	name    string
+	command string
+	text    func() (string, error) // empty: there are no results
+}
+
+var documents = []struct {
+	path  string
+	parts []part
+}{
+	{documentPath, []part{
 		{"peers", "make bench-peers", renderPeers},
 		{"lanes", "make bench-lanes", renderLanes},
 		{"growth", "make bench-growth", renderGrowth},
 		{"giant", "make bench-growth", renderGiant},
 		{"slow", "make bench-growth", renderSlow},
-	}
-	for _, part := range parts {
-		made, err := part.make()
+	}},
+	{readmePath, []part{{"cost", "make bench-peers", renderReadme}}},
+}
+
+// render puts the stored results between the markers of the documents, and draws the plots.
+func render() error {
+	for _, document := range documents {
+		text, err := os.ReadFile(document.path)
 		if err != nil {
 			return err
 		}
-		if made == "" {
-			made = fmt.Sprintf("Not measured yet: `%s`.\n", part.command)
+		for _, p := range document.parts {
+			made, err := p.text()
+			if err != nil {
+				return err
+			}
+			if made == "" {
+				made = fmt.Sprintf("Not measured yet: `%s`.\n", p.command)
+			}
+			if text, err = between(text, p.name, made); err != nil {
+				return fmt.Errorf("%s: %w", document.path, err)
+			}
 		}
-		if text, err = between(text, part.name, made); err != nil {
+		if err := os.WriteFile(document.path, text, 0o644); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(documentPath, text, 0o644)
+	return nil
 }
 
-// between puts new between the markers of a part.
-func between(text []byte, name, new string) ([]byte, error) {
+// between puts another text between the markers of a part.
+func between(text []byte, name, made string) ([]byte, error) {
 	begin, end := fmt.Sprintf("<!-- begin %s: measured -->\n", name), fmt.Sprintf("<!-- end %s -->\n", name)
 	before, rest, ok := bytes.Cut(text, []byte(begin))
 	_, after, ended := bytes.Cut(rest, []byte(end))
 	if !ok || !ended {
-		return nil, fmt.Errorf("%s lacks the markers of %q", documentPath, name)
+		return nil, fmt.Errorf("the markers of %q are missing", name)
 	}
-	return bytes.Join([][]byte{before, []byte(begin), []byte("\n" + new + "\n"), []byte(end), after}, nil), nil
+	return bytes.Join([][]byte{before, []byte(begin), []byte("\n" + made + "\n"), []byte(end), after}, nil), nil
+}
+
+func renderReadme() (string, error) {
+	c, err := stored[comparison](peersFile)
+	if c == nil || err != nil {
+		return "", err
+	}
+	return c.readme(), nil
 }
 
 func renderPeers() (string, error) {

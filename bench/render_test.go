@@ -2,7 +2,11 @@
 
 package main
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"testing"
+)
 
 func TestOnlyWhatIsBetweenTheMarkersIsReplaced(t *testing.T) {
 	const text = "prose\n<!-- begin x: measured -->\nold\n<!-- end x -->\nmore\n"
@@ -36,5 +40,37 @@ func TestCostsAreMediansOfMultiplesOfTheFloorOfTheSameRound(t *testing.T) {
 	}
 	if got, want := c.cost("large", "floor"), "5.00 µs"; got != want {
 		t.Errorf("the floor: got %q, want %q", got, want)
+	}
+}
+
+func TestTheReadmesTableIsThatOfTheStoredResults(t *testing.T) {
+	text, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := renderReadme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table == "" || !strings.Contains(string(text), "<!-- begin cost: measured -->\n\n"+table) {
+		t.Errorf("%s has other figures than %s/%s: go run . render writes those\n%s", readmePath, resultsFolder, peersFile, table)
+	}
+}
+
+func TestTheReadmesTableHasEachPeerButForTheFloor(t *testing.T) {
+	c := comparison{
+		Peers: []string{"floor", "roomgate", "nchan"}, Rounds: 1,
+		Rates: map[string]map[string][]measurement{"unicast": {"floor": {{Server: 10}}, "roomgate": {{Server: 12}}, "nchan": {{Server: 20, Lost: 3}}}},
+		Idle: map[string][]rest{
+			"floor":    {{Connections: 10, Connect: 10, CPUConnections: 20, CPU: 2, CPUSeconds: 50}},
+			"roomgate": {{Connections: 10, Connect: 30, PSS: 5, CPUConnections: 20, CPU: 3, CPUSeconds: 50}},
+			"nchan":    {{Connections: 10, Connect: 20, PSS: 9, CPUConnections: 20, CPU: 1, CPUSeconds: 50}},
+		},
+	}
+	got := c.readme()
+	for _, want := range []string{"| what | roomgate | Nchan |\n", " of the floor | 1.20 | 2.00 ×, 3 lost |\n", "| 5.0 KB | 9.0 KB |\n", "| 3.00 % (1.5 ×) | 1.00 % (0.5 ×) |\n", "| 30 µs (3.0 ×) | 20 µs (2.0 ×) |\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
 	}
 }

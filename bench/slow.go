@@ -62,7 +62,7 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err := gate.prepare(ctx, r); err != nil {
 		return err
 	}
-	plan := &plan{began: time.Now(), total: 2**duration + 10*time.Second}
+	steps := &plan{began: time.Now(), total: 2**duration + 10*time.Second}
 	f := flow{rate: slowRate, size: slowSize, duration: *duration}
 	looked := ticking{gate, closeTick}
 	err = with(ctx, r, looked, slowMembers, 1, func(s *subject, c *load.Clients) (err error) {
@@ -72,14 +72,14 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	plan.step(*duration, "all read: p50 %.1f ms, p99 %.1f ms%s", got.Without.P50, got.Without.P99, got.Without.trouble())
+	steps.step(*duration, "all read: p50 %.1f ms, p99 %.1f ms%s", got.Without.P50, got.Without.P99, got.Without.trouble())
 	err = with(ctx, r, looked, slowMembers-got.Mute, 1, func(s *subject, c *load.Clients) error {
 		return got.beside(ctx, r, gate, s, c, f)
 	})
 	if err != nil {
 		return err
 	}
-	plan.step(*duration, "%d never read: p50 %.1f ms, p99 %.1f ms%s; RSS %.1f MB, at most %.1f, in the end %.1f; ended: %s",
+	steps.step(*duration, "%d never read: p50 %.1f ms, p99 %.1f ms%s; RSS %.1f MB, at most %.1f, in the end %.1f; ended: %s",
 		got.Mute, got.With.P50, got.With.P99, got.With.trouble(), got.Before, got.Peak, got.After, reasons(got.Ended))
 	fmt.Println(got.table())
 	return keep(flags, slowFile, got)

@@ -4,9 +4,7 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 )
 
 // Rows that come of the scenario idle.
@@ -16,7 +14,44 @@ const (
 	rowConnect = "connect"
 )
 
-// table has a row for each scenario and a column for each peer, with the goals beside ours.
+// A tableRow is one thing that was measured, at each peer.
+type tableRow struct {
+	key, about string
+	cell       func(peer string) string
+}
+
+// rows are those that were measured, in the order of the table.
+func (c *comparison) rows() (rows []tableRow) {
+	for _, st := range stages {
+		for _, sc := range st.scenarios {
+			switch {
+			case c.Rates[sc.Name] == nil:
+			case sc.tail:
+				rows = append(rows, tableRow{sc.Name, sc.about, func(p string) string { return tail(c.Rates[sc.Name][p]) }})
+			default:
+				rows = append(rows, tableRow{sc.Name, sc.about, func(p string) string { return c.cost(sc.Name, p) }})
+			}
+		}
+	}
+	if len(c.Ceilings) > 0 {
+		rows = append(rows, tableRow{fanoutMax, "most messages/s to 1,000 members, p99 below 100 ms, nothing lost; one search",
+			func(p string) string { return count(c.Ceilings[p].Rate) + "/s" }})
+	}
+	one := c.oneRest()
+	if one == nil {
+		return rows
+	}
+	rows = append(rows, tableRow{rowMemory, fmt.Sprintf("PSS of an idle connection with a room of its own, at %s", count(float64(one.Connections))),
+		func(p string) string { return fmt.Sprintf("%.1f KB", median(each(c.Idle[p], pss))) }})
+	if one.CPUConnections > 0 {
+		about := fmt.Sprintf("CPU of %s idle connections over %.0f s, heartbeat %v, in %% of a core; one measurement, and so is its multiple",
+			count(float64(one.CPUConnections)), one.CPUSeconds, heartbeat)
+		rows = append(rows, tableRow{rowIdle, about, c.idleCPU})
+	}
+	return append(rows, tableRow{rowConnect, "CPU of connecting: token verified, room subscribed", c.connect})
+}
+
+// table has a column for each peer, with the goals beside ours.
 func (c *comparison) table() string {
 	t := markdown{}
 	head := []string{"scenario"}
@@ -27,82 +62,17 @@ func (c *comparison) table() string {
 		}
 	}
 	t.row(head...)
-	row := func(key, label string, cell func(peer string) string) {
-		cells := []string{label}
+	for _, r := range c.rows() {
+		cells := []string{label(r.key, r.about)}
 		for _, name := range c.Peers {
-			cells = append(cells, cell(name))
+			cells = append(cells, r.cell(name))
 			if name == "roomgate" {
-				cells = append(cells, goals[key])
+				cells = append(cells, goals[r.key])
 			}
 		}
 		t.row(cells...)
 	}
-	for _, st := range stages {
-		for _, sc := range st.scenarios {
-			if c.Rates[sc.Name] == nil {
-				continue
-			}
-			row(sc.Name, label(sc.Name, sc.about), func(p string) string {
-				if sc.tail {
-					return tail(c.Rates[sc.Name][p])
-				}
-				return c.cost(sc.Name, p)
-			})
-		}
-	}
-	if len(c.Ceilings) > 0 {
-		row(fanoutMax, label(fanoutMax, "most messages/s to 1,000 members, p99 below 100 ms, nothing lost; one search"),
-			func(p string) string { return count(c.Ceilings[p].Rate) + "/s" })
-	}
-	if one := c.oneRest(); one != nil {
-		row(rowMemory, label(rowMemory, fmt.Sprintf("PSS of an idle connection with a room of its own, at %s", count(float64(one.Connections)))),
-			func(p string) string { return fmt.Sprintf("%.1f KB", median(each(c.Idle[p], pss))) })
-		if one.CPUConnections > 0 {
-			row(rowIdle, label(rowIdle, fmt.Sprintf("CPU of %s idle connections over %.0f s, heartbeat %v, in %% of a core; one measurement, and so is its multiple",
-				count(float64(one.CPUConnections)), one.CPUSeconds, heartbeat)), c.idleCPU)
-		}
-		row(rowConnect, label(rowConnect, "CPU of connecting: token verified, room subscribed"), c.connect)
-	}
 	return t.String() + c.rounds() + c.retried()
-}
-
-// rounds tells of how many measurements a row is.
-func (c *comparison) rounds() string {
-	of := map[int][]string{} // rows by rounds
-	if len(c.Rates) > 0 {
-		of[c.Rounds] = []string{"the cost of a delivery", "p99"}
-	}
-	if one := c.oneRest(); one != nil {
-		n := len(c.Idle[c.Peers[0]]) // it is the same of all
-		of[n] = append(of[n], rowMemory, rowConnect)
-		if one.CPUConnections > 0 {
-			of[1] = append(of[1], rowIdle)
-		}
-	}
-	if len(c.Ceilings) > 0 {
-		of[1] = append(of[1], fanoutMax)
-	}
-	text := ""
-	for _, n := range slices.Backward(slices.Sorted(maps.Keys(of))) {
-		how := fmt.Sprintf("Medians of %d rounds", n)
-		if n == 1 {
-			how = "Of one measurement"
-		}
-		text += fmt.Sprintf(" %s: %s.", how, strings.Join(of[n], ", "))
-	}
-	return "\n" + strings.TrimSpace(text) + "\n"
-}
-
-// retried tells what had to be done twice; empty: nothing.
-func (c *comparison) retried() string {
-	if len(c.Retries) == 0 {
-		return ""
-	}
-	var steps []string
-	for _, r := range c.Retries {
-		steps = append(steps, fmt.Sprintf("%s (%s)", r.Step, r.Why))
-	}
-	return "\nMeasured a second time, since the first one failed: " + strings.Join(steps, "; ") + ".\n"
 }
 
 // oneRest is one of those that have the CPU; nil: there is none.

@@ -74,7 +74,7 @@ func (n *neighbours) table() string {
 
 func (l *laggards) table() string {
 	t := markdown{}
-	t.row("", "p50", "p99", "p99.9", "lost")
+	t.row("", "p50", "p99", "p99.9", "lost", "CPU of a delivery")
 	ms := func(v float64) string { return fmt.Sprintf("%.1f ms", v) }
 	for _, r := range []struct {
 		label string
@@ -83,11 +83,11 @@ func (l *laggards) table() string {
 		{fmt.Sprintf("%s members, all read", count(float64(l.Members))), l.Without},
 		{fmt.Sprintf("the %s who read, beside %d who never do", count(float64(l.Members-l.Mute)), l.Mute), l.With},
 	} {
-		t.row(r.label, ms(r.got.P50), ms(r.got.P99), ms(r.got.P999), count(float64(r.got.Lost)))
+		t.row(r.label, ms(r.got.P50), ms(r.got.P99), ms(r.got.P999), count(float64(r.got.Lost)), fmt.Sprintf("%.2f µs", r.got.Server))
 	}
-	return fmt.Sprintf("%s\nWith `limits.outbox_bytes` %s, %d messages/s of %s B for %.0f s: the server had %.1f MB (RSS) when all were connected, at most %.1f, and %.1f "+
-		"ten seconds after the last message. Of the %d who never read, %d ended as slow consumers: with 4102, which they never read. What the server ended in all: %s.\n",
-		t.String(), l.Outbox, slowRate, count(slowSize), l.With.Seconds, l.Before, l.Peak, l.After, l.Mute, l.Ended["slow_consumer"], reasons(l.Ended))
+	return fmt.Sprintf("%s\nThe CPU is that of the server for each delivery to those who read: what it does for the others, until it ends them, is in it. With `limits.outbox_bytes` %s, %d messages/s of %s B for %.0f s: the server had %.1f MB (RSS) when all were connected, at most %.1f, and %.1f "+
+		"ten seconds after the last message. %d never read; `roomgate_connections_ended_total` of the server then has: %s.\n",
+		t.String(), l.Outbox, slowRate, count(slowSize), l.With.Seconds, l.Before, l.Peak, l.After, l.Mute, reasons(l.Ended))
 }
 
 // reasons lists why connections ended, and how many.

@@ -20,9 +20,9 @@ func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	scenarios := flags.String("scenarios", "", "which of "+strings.Join(scenarioNames(), ",")+"; all without")
 	rounds := flags.Int("rounds", 3, "how often each rate is measured, and memory and connecting; the table has medians")
 	duration := flags.Duration("duration", 3*time.Second, "of one measurement")
-	calm := calmFlags(flags, 10_000, 18_500)
+	resting := calmFlags(flags, 10_000, 18_500)
 	writes(flags, peersFile)
-	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+	if err := errors.Join(parse(flags, args), resting.check()); err != nil {
 		return err
 	}
 	var want []string
@@ -36,7 +36,7 @@ func peersVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	}
 	return rigged(ctx, *list, func(r *rig, chosen []peer) error {
 		got := newComparison(chosen, *rounds, *duration)
-		c := &comparing{rig: r, peers: chosen, rounds: *rounds, duration: *duration, stages: stages, want: want, calm: *calm, into: got}
+		c := &comparing{rig: r, peers: chosen, rounds: *rounds, duration: *duration, stages: stages, want: want, calm: *resting, into: got}
 		if err := c.compare(ctx); err != nil {
 			return err
 		}
@@ -59,21 +59,21 @@ func calmFlags(flags *flag.FlagSet, memory, cpu int) *calm {
 
 func idleVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "roomgate", "which, with commas between; empty: those of the table")
-	calm := calmFlags(flags, 10_000, 18_500)
-	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+	resting := calmFlags(flags, 10_000, 18_500)
+	if err := errors.Join(parse(flags, args), resting.check()); err != nil {
 		return err
 	}
-	return printRest(ctx, *list, *calm)
+	return printRest(ctx, *list, *resting)
 }
 
 func connectVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	list := flags.String("peers", "roomgate", "which, with commas between; empty: those of the table")
-	connections := flags.Int("connections", 10_000, "how many connect")
-	calm := calm{memory: *connections}
-	if err := errors.Join(parse(flags, args), calm.check()); err != nil {
+	resting := calm{}
+	flags.IntVar(&resting.memory, "connections", 10_000, "how many connect")
+	if err := errors.Join(parse(flags, args), resting.check()); err != nil {
 		return err
 	}
-	return printRest(ctx, *list, calm)
+	return printRest(ctx, *list, resting)
 }
 
 func printRest(ctx context.Context, list string, c calm) error {
@@ -96,12 +96,12 @@ func fanoutVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	flags.Float64Var(&f.rate, "rate", 50, "messages a second")
 	flags.DurationVar(&f.duration, "duration", 5*time.Second, "of one measurement")
 	rounds := flags.Int("rounds", 5, "measurements of each, in turn")
-	if err := parse(flags, args); err != nil {
+	if err := errors.Join(parse(flags, args), f.check()); err != nil {
 		return err
 	}
 	return rigged(ctx, "floor,roomgate", func(r *rig, chosen []peer) error {
 		fmt.Printf("fan-out: %d members, %d B, %.0f messages/s, %d rounds of %v each\n", *members, f.size, f.rate, *rounds, f.duration)
-		var ratios []float64
+		var times []float64
 		costs := make([][]float64, len(chosen))
 		for round := range *rounds {
 			for i, p := range chosen {
@@ -118,10 +118,10 @@ func fanoutVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 				}
 			}
 			floor, gate := costs[0][round], costs[1][round]
-			ratios = append(ratios, gate/floor)
+			times = append(times, gate/floor)
 			fmt.Printf("round %d: floor %.2f µs, roomgate %.2f µs, ratio %.2f\n", round+1, floor, gate, gate/floor)
 		}
-		fmt.Printf("median: floor %.2f µs a delivery, roomgate %.2f µs, ratio %.2f\n", median(costs[0]), median(costs[1]), median(ratios))
+		fmt.Printf("median: floor %.2f µs a delivery, roomgate %.2f µs, ratio %.2f\n", median(costs[0]), median(costs[1]), median(times))
 		return nil
 	})
 }
