@@ -7,7 +7,7 @@ import "fmt"
 // details has a row for each scenario and peer, with all that was measured.
 func (c *comparison) details() string {
 	t := markdown{}
-	t.row("scenario", "peer", "server, µs", "least – most", "multiple of the floor", "Redis, µs", "clients, µs", "p50, ms", "p99, ms", "lost", "late")
+	t.row("scenario", "peer", "server, µs", "least – most", "multiple of the floor", "Redis, µs", "clients, µs", "p50, ms", "p99, ms", "lost", "duplicated", "out of order", "late")
 	for _, st := range stages {
 		for _, sc := range st.scenarios {
 			for _, p := range c.Peers {
@@ -23,11 +23,12 @@ func (c *comparison) details() string {
 				t.row(sc.Name, titleOf(p), fmt.Sprintf("%.2f", median(cpu)), leastMost("%.2f", cpu), spread(c.multiples(sc.Name, p)),
 					of("%.2f", func(m measurement) float64 { return m.Redis }), of("%.2f", func(m measurement) float64 { return m.Client }),
 					of("%.1f", func(m measurement) float64 { return m.P50 }), of("%.1f", func(m measurement) float64 { return m.P99 }),
-					all(func(m measurement) int64 { return m.Lost }), all(func(m measurement) int64 { return m.Late }))
+					all(func(m measurement) int64 { return m.Lost }), all(func(m measurement) int64 { return m.Duplicated }),
+					all(func(m measurement) int64 { return m.OutOfOrder }), all(func(m measurement) int64 { return m.Late }))
 			}
 		}
 	}
-	return "CPU is for each delivery, the median of the rounds; a multiple is that of the floor in the same round: the median, and least – most. Lost and late are of all rounds. " +
+	return "CPU is for each delivery, the median of the rounds; a multiple is that of the floor in the same round: the median, and least – most. What was lost, came twice or out of order, or was late is of all rounds. " +
 		"Late is what the generator published more than 5 ms after its time, or not at all.\n\n" + t.String() + c.restDetails()
 }
 

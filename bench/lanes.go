@@ -146,7 +146,7 @@ func (c *comparison) lanes() string {
 			if i != theRule {
 				cost = spread(ratios(servers(rounds), servers(c.Rates[sc.Name][c.Peers[theRule]])))
 			}
-			cells = append(cells, fmt.Sprintf("%s (%.1f ms)%s", cost, median(each(rounds, func(m measurement) float64 { return m.P99 })), missing(rounds)))
+			cells = append(cells, fmt.Sprintf("%s (%.1f ms)%s", cost, median(each(rounds, func(m measurement) float64 { return m.P99 })), flaws(rounds)))
 		}
 		t.row(cells...)
 	}

@@ -29,6 +29,7 @@ type measurement struct {
 	Lost       int64   `json:"lost"`
 	Duplicated int64   `json:"duplicated"`
 	OutOfOrder int64   `json:"out_of_order"`
+	Strays     int64   `json:"strays"` // came to a client that is not in the room
 	Late       int64   `json:"late"`   // of those due: published too late, or not at all
 	Closed     int64   `json:"closed"` // connections
 	Seconds    float64 `json:"seconds"`
@@ -47,7 +48,7 @@ func (m measurement) shared() measurement {
 
 // whole reports whether each message came once to each member, in order.
 func (m measurement) whole() bool {
-	return m.Expected > 0 && m.Lost == 0 && m.Duplicated == 0 && m.OutOfOrder == 0 && m.Closed == 0
+	return m.Expected > 0 && m.Lost == 0 && m.Duplicated == 0 && m.OutOfOrder == 0 && m.Strays == 0 && m.Closed == 0
 }
 
 // A flow is the messages of a run.
@@ -96,7 +97,7 @@ func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) 
 	return measurement{
 		Server: share(cpu.used[0]), Redis: share(cpu.used[1]), Client: share(result.OwnCPU),
 		Due: result.Due, Published: result.Published, Expected: result.Expected, Lost: result.Lost, Duplicated: result.Duplicated,
-		OutOfOrder: result.OutOfOrder, Late: result.Late, Closed: result.Closed, Seconds: result.Elapsed.Seconds(),
+		OutOfOrder: result.OutOfOrder, Strays: result.Strays, Late: result.Late, Closed: result.Closed, Seconds: result.Elapsed.Seconds(),
 		P50: millis(result.Latency.P50), P99: millis(result.Latency.P99), P999: millis(result.Latency.P999), Max: millis(result.Latency.Max),
 		RSS: float64(memory.rss) / 1e6,
 	}, err

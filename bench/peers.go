@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/roomgate/roomgate/internal/load"
@@ -127,20 +126,6 @@ func (c *comparison) took(scenario, peer string, round int, got measurement) {
 		c.Rates[scenario] = of
 	}
 	of[peer] = append(of[peer][:min(round, len(of[peer]))], got)
-}
-
-// trouble tells what is not as it should be; empty: all is.
-func (m measurement) trouble() string {
-	var what []string
-	for _, t := range []struct {
-		n    int64
-		what string
-	}{{m.Lost, "lost"}, {m.Duplicated, "duplicated"}, {m.OutOfOrder, "out of order"}, {m.Late, "published late"}, {m.Closed, "connections ended"}} {
-		if t.n > 0 {
-			what = append(what, fmt.Sprintf(", %d %s", t.n, t.what))
-		}
-	}
-	return strings.Join(what, "")
 }
 
 func (c *comparing) ceiling(ctx context.Context, p peer) error {

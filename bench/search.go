@@ -107,6 +107,8 @@ func failure(m measurement, wanted float64) string {
 		return fmt.Sprintf("%d duplicated", m.Duplicated)
 	case m.OutOfOrder > 0:
 		return fmt.Sprintf("%d out of order", m.OutOfOrder)
+	case m.Strays > 0:
+		return fmt.Sprintf("%d in a wrong room", m.Strays)
 	case m.P99 >= millis(maxP99):
 		return fmt.Sprintf("p99 %.0f ms", m.P99)
 	case float64(m.Published) < 0.98*wanted:

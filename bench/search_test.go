@@ -35,3 +35,31 @@ func TestBisectionForgivesOneFailure(t *testing.T) {
 		t.Errorf("after %v was sustained: next is %v, want %v", rate, next, 2*rate)
 	}
 }
+
+func TestARateFailsByWhateverDidNotComeOnceAndInOrder(t *testing.T) {
+	for _, c := range []struct {
+		got  measurement
+		want string
+	}{
+		{measurement{Published: 98}, ""},
+		{measurement{Published: 97}, "97 messages published of 100: the generator is at its limit"},
+		{measurement{Published: 100, P99: 100}, "p99 100 ms"},
+		{measurement{Published: 100, Lost: 1}, "1 deliveries lost"},
+		{measurement{Published: 100, Duplicated: 2}, "2 duplicated"},
+		{measurement{Published: 100, OutOfOrder: 3}, "3 out of order"},
+		{measurement{Published: 100, Strays: 4}, "4 in a wrong room"},
+		{measurement{Published: 100, Closed: 5}, "5 connections ended"},
+	} {
+		if got := failure(c.got, 100); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.got, got, c.want)
+		}
+	}
+}
+
+func TestFlawsAreThoseOfAllRounds(t *testing.T) {
+	rounds := []measurement{{Lost: 999, Late: 1}, {Lost: 1, Duplicated: 2, Closed: 1}, {OutOfOrder: 3, Strays: 4}}
+	const want = ", 1,000 lost, 2 duplicated, 3 out of order, 4 in a wrong room, 1 connections ended"
+	if got := flaws(rounds); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

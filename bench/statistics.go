@@ -62,3 +62,31 @@ func total(rounds []measurement, of func(measurement) int64) (n int64) {
 	}
 	return n
 }
+
+// flaws tells what did not come once, in order, where it should, in all rounds; empty: all did.
+func flaws(rounds []measurement) (text string) {
+	for _, f := range []struct {
+		what string
+		of   func(measurement) int64
+	}{
+		{"lost", func(m measurement) int64 { return m.Lost }},
+		{"duplicated", func(m measurement) int64 { return m.Duplicated }},
+		{"out of order", func(m measurement) int64 { return m.OutOfOrder }},
+		{"in a wrong room", func(m measurement) int64 { return m.Strays }},
+		{"connections ended", func(m measurement) int64 { return m.Closed }},
+	} {
+		if n := total(rounds, f.of); n > 0 {
+			text += ", " + count(float64(n)) + " " + f.what
+		}
+	}
+	return text
+}
+
+// trouble is the flaws of one round, with what was published late; empty: there is none.
+func (m measurement) trouble() string {
+	text := flaws([]measurement{m})
+	if m.Late > 0 {
+		text += ", " + count(float64(m.Late)) + " published late"
+	}
+	return text
+}

@@ -135,9 +135,9 @@ func titleOf(name string) string {
 func (c *comparison) cost(scenario, peer string) string {
 	rounds := c.Rates[scenario][peer]
 	if times := c.multiples(scenario, peer); times != nil && peer != "floor" {
-		return fmt.Sprintf("%.2f ×", median(times)) + missing(rounds)
+		return fmt.Sprintf("%.2f ×", median(times)) + flaws(rounds)
 	}
-	return fmt.Sprintf("%.2f µs", median(servers(rounds))) + missing(rounds)
+	return fmt.Sprintf("%.2f µs", median(servers(rounds))) + flaws(rounds)
 }
 
 // multiples are those of the floor in each round; nil: it was not measured.
@@ -145,18 +145,10 @@ func (c *comparison) multiples(scenario, peer string) []float64 {
 	return ratios(servers(c.Rates[scenario][peer]), servers(c.Rates[scenario]["floor"]))
 }
 
-// tail is the median of the p99, and what was missing or published late in all rounds.
+// tail is the median of the p99, and what is not as it should be in all rounds, or was published late.
 func tail(rounds []measurement) string {
 	late := total(rounds, func(m measurement) int64 { return m.Late })
 	due := total(rounds, func(m measurement) int64 { return max(m.Due, m.Published) })
-	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + missing(rounds) +
+	return fmt.Sprintf("p99 %.0f ms", median(each(rounds, func(m measurement) float64 { return m.P99 }))) + flaws(rounds) +
 		fmt.Sprintf(", %s of %s published late", count(float64(late)), count(float64(due)))
-}
-
-// missing tells what was lost; empty: nothing.
-func missing(rounds []measurement) string {
-	if lost := total(rounds, func(m measurement) int64 { return m.Lost }); lost > 0 {
-		return ", " + count(float64(lost)) + " lost"
-	}
-	return ""
 }

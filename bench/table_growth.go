@@ -17,7 +17,7 @@ func (g *growth) tables() string {
 		t.row("members of the room", "messages/s", "floor, µs a delivery", "roomgate, µs a delivery", "ratio")
 		for _, p := range g.Members {
 			floor, gate := median(servers(p.Floor)), median(servers(p.Roomgate))
-			t.row(count(float64(p.Members)), count(growthDeliveries/float64(p.Members)), fmt.Sprintf("%.2f", floor), fmt.Sprintf("%.2f", gate)+missing(p.Roomgate),
+			t.row(count(float64(p.Members)), count(growthDeliveries/float64(p.Members)), fmt.Sprintf("%.2f", floor), fmt.Sprintf("%.2f", gate)+flaws(p.Roomgate),
 				fmt.Sprintf("%.2f", median(ratios(servers(p.Roomgate), servers(p.Floor)))))
 		}
 		parts = append(parts, fmt.Sprintf("### Members\n\nOne room, %s deliveries a second, whatever its size; medians of %d rounds.\n\n%s\n![CPU of a delivery by members](bench/growth-members.svg)\n",
