@@ -105,6 +105,14 @@ func (s *Server) isMaster() error {
 	return err
 }
 
+// scheme is how a URL begins of servers whose certificates are of ca.
+func scheme(ca *authority) string {
+	if ca != nil {
+		return "rediss"
+	}
+	return "redis"
+}
+
 // addrs is the addresses of the servers, with commas between them.
 func addrs(servers []*Server) string {
 	var all []string

@@ -17,6 +17,7 @@ type Cluster struct {
 	t     testing.TB
 	args  []string
 	nodes []*Server
+	ca    *authority // nil without TLS
 }
 
 // StartCluster runs as many masters, and as many replicas of each, with args, as Start does. The slots
@@ -25,6 +26,14 @@ type Cluster struct {
 func StartCluster(t testing.TB, masters, replicas int, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, args: args}
+	c.start(masters, replicas)
+	return c
+}
+
+// start runs the nodes and makes a Cluster of them.
+func (c *Cluster) start(masters, replicas int) {
+	t := c.t
+	t.Helper()
 	for range masters * (1 + replicas) {
 		c.nodes = append(c.nodes, c.newNode())
 	}
@@ -43,7 +52,6 @@ func StartCluster(t testing.TB, masters, replicas int, args ...string) *Cluster 
 		c.must(n, "CLUSTER", "REPLICATE", c.id(c.nodes[i%masters]))
 	}
 	await(t, "a Cluster that serves", func() error { return c.ready(replicas) })
-	return c
 }
 
 // newNode returns a node that does not run yet and is not of the Cluster.
@@ -60,6 +68,9 @@ func (c *Cluster) newNode() *Server {
 	}, c.args...)...)
 	if s.password != "" {
 		s.args = append(s.args, "--masterauth", s.password)
+	}
+	if c.ca != nil {
+		c.ca.secure(s, "no")
 	}
 	return s
 }
@@ -158,8 +169,8 @@ func (c *Cluster) AddNode() *Server {
 // those added.
 func (c *Cluster) Nodes() []*Server { return c.nodes }
 
-// URL is the addresses of all nodes: redis+cluster://host:port,host:port.
-func (c *Cluster) URL() string { return "redis+cluster://" + addrs(c.nodes) }
+// URL is the addresses of all nodes: redis+cluster://host:port,host:port, or rediss+cluster://… with TLS.
+func (c *Cluster) URL() string { return scheme(c.ca) + "+cluster://" + addrs(c.nodes) }
 
 // Client returns a new client of the Cluster, closed when the test ends. It says the password if the
 // Cluster has one.
@@ -167,6 +178,7 @@ func (c *Cluster) Client() *redis.ClusterClient {
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs:                    strings.Split(addrs(c.nodes), ","),
 		Password:                 c.nodes[0].password,
+		TLSConfig:                c.nodes[0].tls,
 		ContextTimeoutEnabled:    true,
 		DisableIdentity:          true,
 		DialerRetries:            1,

@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	startLimit = 10 * time.Second       // until a started server must answer
-	startPoll  = 5 * time.Millisecond   // between two PINGs until then
-	portTries  = 5                      // another process may take a free port before redis-server does
-	askLimit   = 500 * time.Millisecond // for one command
+	startLimit = 10 * time.Second     // until a started server must answer
+	startPoll  = 5 * time.Millisecond // between two PINGs until then
+	portTries  = 5                    // another process may take a free port before redis-server does
+	askLimit   = 2 * time.Second      // for one command, with a handshake on a machine that is busy
 )
 
 // start runs the servers side by side, each on a port on which it comes up, and returns once all

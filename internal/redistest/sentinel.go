@@ -31,6 +31,7 @@ type Sentinel struct {
 	t         testing.TB
 	servers   []*Server
 	sentinels []*Server
+	ca        *authority // nil without TLS
 }
 
 // StartSentinel runs the servers with args, as Start does, and the sentinels, which have no password.
@@ -38,8 +39,19 @@ type Sentinel struct {
 func StartSentinel(t testing.TB, args ...string) *Sentinel {
 	t.Helper()
 	g := &Sentinel{t: t}
+	g.start(args...)
+	return g
+}
+
+// start runs the servers with args, and the sentinels.
+func (g *Sentinel) start(args ...string) {
+	t := g.t
+	t.Helper()
 	for range perGroup {
 		s := newServer(t, args...)
+		if g.ca != nil {
+			g.ca.secure(s, "no")
+		}
 		s.args = append(s.args, "--repl-diskless-sync-delay", "0") // seconds; 5 unless said
 		if s.password != "" {
 			s.args = append(s.args, "--masterauth", s.password)
@@ -54,7 +66,12 @@ func StartSentinel(t testing.TB, args ...string) *Sentinel {
 		s.args = append(s.args, "--replicaof", "127.0.0.1 "+g.servers[0].port)
 	}
 	for range perGroup {
-		g.sentinels = append(g.sentinels, newSentinel(t, g.servers[0]))
+		s := newSentinel(t, g.servers[0])
+		if g.ca != nil {
+			g.ca.secure(s, "no")
+			s.args = append(s.args, "--tls-replication", "yes") // its own connections
+		}
+		g.sentinels = append(g.sentinels, s)
 	}
 	start(g.sentinels...)
 	for _, s := range g.sentinels {
@@ -63,7 +80,6 @@ func StartSentinel(t testing.TB, args ...string) *Sentinel {
 		}
 	}
 	await(t, "sentinels that could fail over", g.ready)
-	return g
 }
 
 // newSentinel returns a sentinel of master that does not run yet. It keeps what it learns in its file.
@@ -118,9 +134,10 @@ func (g *Sentinel) Servers() []*Server { return g.servers }
 // Sentinels returns the three sentinels.
 func (g *Sentinel) Sentinels() []*Server { return g.sentinels }
 
-// URL is the sentinels' addresses and the master's name: redis+sentinel://host:port,…/mymaster.
+// URL is the sentinels' addresses and the master's name: redis+sentinel://host:port,…/mymaster, or rediss+sentinel://…
+// with TLS.
 func (g *Sentinel) URL() string {
-	return "redis+sentinel://" + addrs(g.sentinels) + "/" + masterName
+	return scheme(g.ca) + "+sentinel://" + addrs(g.sentinels) + "/" + masterName
 }
 
 // Master asks the sentinels for the master. Of several answers the one of the last failover counts.

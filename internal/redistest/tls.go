@@ -21,9 +21,7 @@ import (
 func StartTLS(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t, args...)
-	if _, err := s.secure("no"); err != nil {
-		t.Fatalf("making certificates for redis-server: %v", err)
-	}
+	newAuthority(t).secure(s, "no")
 	start(s)
 	return s
 }
@@ -33,10 +31,9 @@ func StartTLS(t testing.TB, args ...string) *Server {
 func StartMutualTLS(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := newServer(t, args...)
-	ca, err := s.secure("yes")
-	if err != nil {
-		t.Fatalf("making certificates for redis-server: %v", err)
-	}
+	ca := newAuthority(t)
+	ca.secure(s, "yes")
+	var err error
 	s.ClientCertFile, s.ClientKeyFile, err = ca.issue(s.dir, "client", x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		t.Fatalf("making a client's certificate: %v", err)
@@ -50,37 +47,42 @@ func StartMutualTLS(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// secure makes an authority and a certificate for the server, which then speaks TLS only. Whether
-// clients must show a certificate is redis-server's tls-auth-clients, "yes" or "no".
-func (s *Server) secure(authClients string) (*authority, error) {
-	ca, err := newAuthority()
-	if err != nil {
-		return nil, err
-	}
-	s.CAFile = filepath.Join(s.dir, "ca.pem")
-	if err := writePEM(s.CAFile, "CERTIFICATE", ca.cert.Raw); err != nil {
-		return nil, err
-	}
-	certFile, keyFile, err := ca.issue(s.dir, "server", x509.ExtKeyUsageServerAuth)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
-	s.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	s.args = append(s.args, "--tls-auth-clients", authClients, "--tls-ca-cert-file", s.CAFile,
-		"--tls-cert-file", certFile, "--tls-key-file", keyFile)
-	return ca, nil
+// StartClusterTLS is StartCluster with nodes that speak TLS only, with each other, too. The certificates are all of one
+// authority, whose file is each node's CAFile.
+func StartClusterTLS(t testing.TB, masters, replicas int, args ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, args: append([]string{"--tls-cluster", "yes", "--tls-replication", "yes"}, args...), ca: newAuthority(t)}
+	c.start(masters, replicas)
+	return c
 }
 
-// An authority signs the certificates of one server and of its clients.
+// StartSentinelTLS is StartSentinel with servers and sentinels that speak TLS only, with each other, too. The certificates
+// are all of one authority, whose file is each one's CAFile.
+func StartSentinelTLS(t testing.TB, args ...string) *Sentinel {
+	t.Helper()
+	g := &Sentinel{t: t, ca: newAuthority(t)}
+	g.start(append([]string{"--tls-replication", "yes"}, args...)...)
+	return g
+}
+
+// An authority signs the certificates of servers and of their clients.
 type authority struct {
+	file   string // PEM
 	cert   *x509.Certificate
 	key    *ecdsa.PrivateKey
 	serial int64 // of the last certificate
 }
 
-func newAuthority() (*authority, error) {
+func newAuthority(t testing.TB) *authority {
+	t.Helper()
+	a, err := makeAuthority(filepath.Join(t.TempDir(), "ca.pem"))
+	if err != nil {
+		t.Fatalf("making an authority for redis-server: %v", err)
+	}
+	return a
+}
+
+func makeAuthority(file string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -93,12 +95,32 @@ func newAuthority() (*authority, error) {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
-	return &authority{cert: cert, key: key, serial: 1}, err
+	if err != nil {
+		return nil, err
+	}
+	return &authority{file: file, cert: cert, key: key, serial: 1}, writePEM(file, "CERTIFICATE", der)
+}
+
+// secure makes a certificate for the server, which then speaks TLS only. Whether clients must show a certificate is
+// redis-server's tls-auth-clients, "yes" or "no".
+func (a *authority) secure(s *Server, authClients string) {
+	s.t.Helper()
+	// Nodes of a Cluster show it to each other, too, whatever authClients says.
+	certFile, keyFile, err := a.issue(s.dir, "server", x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		s.t.Fatalf("making a certificate for redis-server: %v", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	s.CAFile = a.file
+	s.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	s.args = append(s.args, "--tls-auth-clients", authClients, "--tls-ca-cert-file", a.file,
+		"--tls-cert-file", certFile, "--tls-key-file", keyFile)
 }
 
 // issue writes a certificate for 127.0.0.1 and localhost, and its key, to files of dir that begin
 // with name.
-func (a *authority) issue(dir, name string, usage x509.ExtKeyUsage) (certFile, keyFile string, err error) {
+func (a *authority) issue(dir, name string, usage ...x509.ExtKeyUsage) (certFile, keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
@@ -106,7 +128,7 @@ func (a *authority) issue(dir, name string, usage x509.ExtKeyUsage) (certFile, k
 	a.serial++
 	cert := template(a.serial, "redistest "+name)
 	cert.KeyUsage = x509.KeyUsageDigitalSignature
-	cert.ExtKeyUsage = []x509.ExtKeyUsage{usage}
+	cert.ExtKeyUsage = usage
 	cert.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	cert.DNSNames = []string{"localhost"}
 	certDER, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), a.key)
