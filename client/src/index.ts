@@ -1,0 +1,2 @@
+export { Roomgate } from './roomgate.js';
+export type * from './types.js';

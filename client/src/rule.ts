@@ -1,0 +1,25 @@
+// What a close code asks of a client: https://github.com/roomgate/roomgate/blob/main/docs/protocol.md#close-codes
+
+const hundreds = (code: number) => Math.floor(code / 100);
+
+/**
+ * Whether a connection that ended so would end so again. 40xx say it; and after 1003, 1007 and 1009 it is this program that sends
+ * what is not taken. Not 1002 and 1011, which come of a fault between or of the gateway's, nor 1000, 1001 and 1005, with
+ * which proxies end what they did not begin: the next attempt may meet another.
+ */
+export const stops = (code: number) => hundreds(code) === 40 || [1003, 1007, 1009].includes(code);
+
+/** Whether it was the gateway that said when to come back, and not the network that broke. */
+export const asked = (code: number) => hundreds(code) === 41 || hundreds(code) === 42;
+
+/**
+ * How many ms to wait before the next attempt, after `attempt` connections in a row that did not last. Every wait is drawn at
+ * random, unless the gateway drew it (`after`). One that lets us in and sends us away again and again is spared,
+ * too: from the second time on the wait is at least that of a backoff.
+ */
+export function wait(code: number, after: number | undefined, attempt: number): number {
+  const backoff = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);
+  if (hundreds(code) !== 42) return backoff;
+  after ??= Math.random() * 5000;
+  return attempt > 0 ? Math.max(after, backoff) : after;
+}
