@@ -5,7 +5,9 @@ export function address(to: string | URL): URL {
   let url = String(to);
   if (/^\w+:\/\//.test(url)) url = url.replace(/^http/, 'ws');
   else if (/^\/\//.test(url)) url = scheme + url;
-  else if (/^\//.test(url)) url = `${scheme}//${page?.host ?? ''}${url}`;
-  else url = `${scheme}//${url}`;
+  else if (/^\//.test(url)) {
+    if (!page?.host) throw new TypeError(`${to}: name the host, too, there is no page to take it from`);
+    url = `${scheme}//${page.host}${url}`;
+  } else url = `${scheme}//${url}`;
   return new URL(url);
 }

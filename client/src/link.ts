@@ -34,7 +34,7 @@ export class Link {
   #socket: Socket;
   #owner: Owner;
   #raw: boolean;
-  #silence: number;
+  #silence: number; // ms. What all clients heard at the same time must not make all ping at the same time: each has its own
   #refs = 0;
   #requests = new Map<unknown, Request>();
   #timers = new Set<unknown>();
@@ -44,7 +44,7 @@ export class Link {
   constructor(socket: Socket, raw: boolean, silence: number, owner: Owner) {
     this.#socket = socket;
     this.#raw = raw;
-    this.#silence = silence;
+    this.#silence = silence * (1 - Math.random() / 4);
     this.#owner = owner;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => owner.opened();
@@ -103,12 +103,9 @@ export class Link {
     }, patience);
   }
 
-  /**
-   * Probes after each silence. What all clients heard at the same time must not make all of them ping at the same time: so each
-   * silence is cut short at random.
-   */
+  /** Probes after each silence. */
   watch(): void {
-    const quiet = this.#silence * (1 - Math.random() / 4) - (Date.now() - this.#heard);
+    const quiet = this.#silence - (Date.now() - this.#heard);
     if (quiet <= 0) this.probe();
     this.later(() => this.watch(), quiet > 0 ? quiet : patience);
   }

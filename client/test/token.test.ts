@@ -1,0 +1,93 @@
+import { expect, test, vi } from 'vitest';
+import { dial, events, last, open, settle, sockets } from './fake.js';
+
+test('the token is asked for before each connect, and offered beside the format', async () => {
+  let n = 0;
+  const gate = await open({ token: async () => `t${++n}` });
+  expect(last().protocols).toEqual(['roomgate.v1', 'bearer.t1']);
+  last().end(4202);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(last().protocols).toEqual(['roomgate.v1', 'bearer.t2']);
+  expect(last().url.href).not.toContain('t2');
+  gate.close();
+});
+
+test('without a token only the format is offered', async () => {
+  await dial();
+  expect(last().protocols).toEqual(['roomgate.v1']);
+});
+
+test('a token that cannot be had is told of, backs off as 1006 does, and is asked for again', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.999);
+  const token = vi.fn().mockRejectedValueOnce(new Error('502')).mockRejectedValueOnce(new Error('503')).mockResolvedValue('t');
+  const problems: unknown[] = [];
+  const gate = await dial({ token });
+  gate.addEventListener('error', (event) => problems.push(event.detail));
+  expect(gate.state).toBe('waiting');
+  await vi.advanceTimersByTimeAsync(999);
+  expect(problems).toEqual([{ code: 'token', message: 'Error: 503' }]);
+  await vi.advanceTimersByTimeAsync(1997);
+  expect(sockets).toHaveLength(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(last().protocols).toEqual(['roomgate.v1', 'bearer.t']);
+});
+
+test('a token that never comes, a handshake that hangs and a hello that is not sent are given up after 20 s', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  const token = vi.fn().mockReturnValueOnce(new Promise(() => {})).mockReturnValue('t');
+  const gate = await dial({ token });
+  const closes = events(gate, 'close');
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(closes).toEqual([{ code: 1006, reason: 'not connected in 20 s', after: 500, attempt: 1 }]);
+  await vi.advanceTimersByTimeAsync(500 + 20_000); // no handshake
+  await vi.advanceTimersByTimeAsync(1000);
+  last().onopen!();
+  await vi.advanceTimersByTimeAsync(20_000); // no hello
+  expect(closes.map((close) => close.attempt)).toEqual([1, 2, 3]);
+  expect(sockets.map((socket) => socket.closed)).toEqual([[], []]);
+});
+
+test('expiring: a new token is sent within half the time that is left, at random, and shown to nobody', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  const token = vi.fn().mockResolvedValueOnce('old').mockResolvedValue('new');
+  const gate = await open({ token });
+  const [frames, opens] = [events(gate, 'frame'), events(gate, 'open')];
+  last().say({ type: 'expiring', in: 60 });
+  await vi.advanceTimersByTimeAsync(14_999);
+  expect(token).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(last().sent).toEqual([{ type: 'auth', token: 'new', ref: 1 }]);
+  expect(frames.at(-1)).toEqual({ direction: 'out', text: '{"type":"auth","token":"…","ref":1}' });
+  last().say({ type: 'hello', rooms: [], ref: 1 });
+  await settle();
+  expect(opens).toEqual([]);
+  expect(gate.state).toBe('open');
+});
+
+test('expiring: a token that cannot be had, or is refused, is told of and tried again before the old one ends', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.999);
+  const token = vi.fn().mockResolvedValueOnce('old').mockRejectedValueOnce(new Error('502')).mockResolvedValueOnce('bad').mockResolvedValue('good');
+  const gate = await open({ token, silence: 3_600_000 });
+  const problems = events(gate, 'error');
+  last().say({ type: 'expiring', in: 60 });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(problems).toEqual([{ code: 'token', message: '502' }]);
+  await vi.advanceTimersByTimeAsync(15_000);
+  last().answer('auth', { type: 'error', code: 'unauthorized', message: 'expired' });
+  await settle();
+  expect(problems[1]).toEqual({ code: 'unauthorized', message: 'expired' });
+  await vi.advanceTimersByTimeAsync(7500);
+  expect(last().of('auth').map((frame) => frame.token)).toEqual(['bad', 'good']);
+});
+
+test('a refresh that is under way when the connection ends is forgotten', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  const token = vi.fn().mockResolvedValue('t');
+  const gate = await open({ token });
+  const problems = events(gate, 'error');
+  last().say({ type: 'expiring', in: 60 });
+  await settle();
+  last().end(1006);
+  await settle();
+  expect(problems).toEqual([]);
+});

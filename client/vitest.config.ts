@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/*.test.ts'],
+    restoreMocks: true,
+    unstubGlobals: true,
+    allowOnly: false,
+    passWithNoTests: false,
+    testTimeout: 60_000,
+  },
+});
