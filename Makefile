@@ -1,10 +1,11 @@
-# make check is all that CI runs, and all that a laptop needs: Go, and redis-server, nginx, HAProxy and Caddy for the tests.
+# make check is all that CI runs, and all that a laptop needs: Go, Node with npm, and redis-server, nginx, HAProxy and Caddy for the tests.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+NPM ?= npm
 
-.PHONY: check test lint fmt tidy needs secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
+.PHONY: check test client lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
 
-check: tidy fmt lint test ## everything below that must pass
+check: tidy fmt lint client test ## everything below that must pass
 
 build: ## bin/roomgate
 	$(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
@@ -18,6 +19,15 @@ needs: ## says what the tests lack
 		echo "docs/examples is tested with the real proxies. Install $$proxy:"; \
 		echo "  Debian, Ubuntu: apt-get install nginx-light haproxy caddy      macOS: brew install nginx haproxy caddy"; exit 1; }; done
 
+needs-node: ## says whether Node is there to build the client
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v $(NPM) >/dev/null || { \
+		echo "The browser client is built and tested with Node 20 or newer, and npm. Install them:"; \
+		echo "  Debian, Ubuntu: apt-get install nodejs npm      macOS: brew install node"; exit 1; }
+
+client: needs-node build ## the browser client: types, tests, its size, and what its package holds
+	$(NPM) ci --no-audit --no-fund
+	cd client && $(NPM) run build && $(NPM) run typecheck && $(NPM) test && $(NPM) run pack-check
+
 test: needs ## tests with the race detector, of all modules, and the chaos suite in its short form
 	$(GO) test -race -timeout 10m ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./...
@@ -30,7 +40,7 @@ secrecy: needs ## greps all that the tests log, count and are told, which the te
 	GO="$(GO)" internal/secrecy/grep.sh
 
 fmt: ## fails on a file that gofmt would change
-	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); [ -z "$$out" ] || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
 
 lint: ## vet, also for the systems that only build, and golangci-lint
 	$(GO) vet ./...

@@ -2,6 +2,13 @@ module github.com/roomgate/roomgate
 
 go 1.26.0
 
+// What npm installs and builds: packages with Go files are among them.
+ignore (
+	./client
+	./node_modules
+	./web/node_modules
+)
+
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/coder/websocket v1.8.15

@@ -79,8 +79,8 @@ export class Link {
   ask(type: string, fields?: object): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const frame: Wire = { type, ...fields, ref: ++this.#refs };
+      this.#socket.send(JSON.stringify(frame)); // or throws: then nothing waits
       this.#requests.set(frame.ref, { resolve, reject });
-      this.#socket.send(JSON.stringify(frame));
       this.#owner.seen('out', JSON.stringify(frame.token ? { ...frame, token: '…' } : frame));
     });
   }

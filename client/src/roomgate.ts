@@ -161,9 +161,13 @@ export class Roomgate extends EventTarget {
     const turn = ++this.#turn;
     this.#timer = setTimeout(() => this.#ended(1006, `not connected in ${dialing / 1000} s`), dialing);
     this.#become('connecting');
+    let code = 'token';
     try {
       const token = await this.#options.token?.();
       if (turn !== this.#turn) return;
+      // A browser would put what it refuses into the text of its error, which may be logged.
+      if (token && !/^[\w.-]+$/.test(token)) throw new TypeError('token() gave something that is no JWT');
+      code = 'socket';
       const url = new URL(this.#url);
       const named = [];
       for (const room of this.#rooms.begin(this.#raw)) {
@@ -182,8 +186,9 @@ export class Roomgate extends EventTarget {
         seen: (direction, text) => this.#emit('frame', { direction, text }),
       });
     } catch (error) {
-      if (turn === this.#turn) this.#emit('error', { code: 'token', message: String(error) });
-      if (turn === this.#turn) this.#ended(1006, 'not dialed'); // unless a listener has closed it
+      const { message } = error as Error;
+      if (turn === this.#turn) this.#emit('error', { code, message });
+      if (turn === this.#turn) this.#ended(1006, message); // unless a listener has closed it
     }
   }
 
@@ -203,10 +208,12 @@ export class Roomgate extends EventTarget {
         return this.#deliver({ room, data: frame.base64 ? bytes(frame.base64) : frame.text ?? frame.data });
       case 'hello':
         this.#rooms.hello(frame.rooms, !this.#since);
-        if (!this.#since) this.#opened(frame);
-        return;
+        if (this.#since) return; // of a new token
+        this.#opened(frame);
+        return frame.rooms.forEach((room: string) => this.#emit('join', { room }));
       case 'subscribed':
-        return this.#rooms.enter(room);
+        this.#rooms.enter(room);
+        return this.#emit('join', { room });
       case 'unsubscribed':
         this.#rooms.leave(room, !!frame.code);
         if (frame.code) this.#emit('error', { code: frame.code, message: 'the new token does not allow this room', room });

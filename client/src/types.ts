@@ -54,7 +54,7 @@ export interface Gap {
 }
 
 export interface Problem {
-  /** That of the protocol; or `token`: it could not be had; `frame`: not the protocol; `closed`: not connected. */
+  /** That of the protocol; or `token`: it could not be had; `socket`: no WebSocket could be made; `frame`: not the protocol. */
   code: string;
   message: string;
   ref?: number | string;
@@ -69,12 +69,15 @@ export interface Frame {
 
 /** What a promise of `publish` and `ping` rejects with. */
 export interface RoomgateError extends Error {
+  /** That of the protocol; or `closed`: the client is not connected, or was not any more before the answer. */
   code: string;
 }
 
 export interface RoomgateEventMap {
-  /** Connected, and in its rooms. With `raw` there is no hello. */
+  /** Connected. With `raw` there is no hello. */
   open: CustomEvent<Hello | undefined>;
+  /** In a room, on this connection: what is published from now on arrives, or a `gap` does. With `raw` nothing tells. */
+  join: CustomEvent<{ room: string }>;
   close: CustomEvent<Closed>;
   gap: CustomEvent<Gap>;
   /** What no promise reports. */

@@ -232,6 +232,22 @@ test.each(['', 'a b', 'é', 'x'.repeat(129), 'a?b'])('%j is no room, and said to
   await expect(dial({ rooms: [room] })).rejects.toThrow(/a room is 1 to 128/);
 });
 
+test('join tells when each room is joined, on each connection, and not again for a new token', async () => {
+  const gate = await dial({ rooms: ['a'] });
+  const joins = events(gate, 'join');
+  gate.subscribe('b');
+  last().hello();
+  await settle();
+  expect(joins).toEqual([{ room: 'a' }]);
+  last().answer('subscribe', { type: 'subscribed', room: 'b' });
+  last().hello(['a', 'b']);
+  expect(joins).toEqual([{ room: 'a' }, { room: 'b' }]);
+  gate.reconnect();
+  await settle();
+  last().hello();
+  expect(joins.slice(2)).toEqual([{ room: 'a' }, { room: 'b' }]);
+});
+
 test('gap, with its room, reason and delay, and open with the hello, are events', async () => {
   const gate = await dial();
   const [gaps, opens, states] = [events(gate, 'gap'), events(gate, 'open'), events(gate, 'state')];

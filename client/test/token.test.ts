@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { dial, events, last, open, settle, sockets } from './fake.js';
+import { dial, events, FakeSocket, last, open, settle, sockets } from './fake.js';
 
 test('the token is asked for before each connect, and offered beside the format', async () => {
   let n = 0;
@@ -25,7 +25,7 @@ test('a token that cannot be had is told of, backs off as 1006 does, and is aske
   gate.addEventListener('error', (event) => problems.push(event.detail));
   expect(gate.state).toBe('waiting');
   await vi.advanceTimersByTimeAsync(999);
-  expect(problems).toEqual([{ code: 'token', message: 'Error: 503' }]);
+  expect(problems).toEqual([{ code: 'token', message: '503' }]);
   await vi.advanceTimersByTimeAsync(1997);
   expect(sockets).toHaveLength(0);
   await vi.advanceTimersByTimeAsync(1);
@@ -90,4 +90,32 @@ test('a refresh that is under way when the connection ends is forgotten', async 
   last().end(1006);
   await settle();
   expect(problems).toEqual([]);
+});
+
+test.each(['Bearer abc', '{"token":"abc"}', 'abc\n'])('what is no JWT (%j) is told of without being repeated, and never dialed with', async (bad) => {
+  const good = vi.fn().mockResolvedValueOnce(bad).mockResolvedValue('t');
+  const gate = await dial({ token: good });
+  const [problems, closes] = [events(gate, 'error'), events(gate, 'close')];
+  expect(sockets).toHaveLength(0);
+  good.mockResolvedValueOnce(bad);
+  gate.reconnect();
+  await settle();
+  expect(problems).toEqual([{ code: 'token', message: 'token() gave something that is no JWT' }]);
+  expect(JSON.stringify(closes)).not.toContain('abc');
+});
+
+test('a WebSocket that cannot be made is told of, and tried again', async () => {
+  let fails = 2;
+  class Refused extends FakeSocket {
+    constructor(url: string | URL) {
+      if (fails-- > 0) throw new Error('insecure');
+      super(url);
+    }
+  }
+  const gate = await dial({ WebSocket: Refused });
+  const problems = events(gate, 'error');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(problems).toEqual([{ code: 'socket', message: 'insecure' }]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(sockets).toHaveLength(1);
 });

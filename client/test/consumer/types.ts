@@ -19,6 +19,7 @@ const rooms: readonly string[] = gate.rooms;
 const latency: number | undefined = gate.latency;
 
 gate.addEventListener('open', ({ detail }) => detail?.conn.toUpperCase());
+gate.addEventListener('join', ({ detail: { room } }) => room.length);
 gate.addEventListener('close', ({ detail: { code, after } }) => code + (after ?? 0));
 gate.addEventListener('gap', ({ detail: { room, after } }) => [room?.length, after.toFixed()]);
 gate.addEventListener('error', ({ detail }) => { const problem: Problem = detail; return problem; });
