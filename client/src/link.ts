@@ -56,8 +56,11 @@ export class Link {
   /** Closes the socket, without waiting for the other side, which may be long gone. */
   drop(code: number, reason: string): void {
     const socket = this.#socket;
-    if (code === 1000 || code >= 3000) socket.close(code, reason);
-    else socket.close();
+    try {
+      socket.close(code, reason);
+    } catch {
+      socket.close(); // 1006, and others that nobody may send
+    }
     socket.onopen = socket.onmessage = socket.onclose = null;
     this.#timers.forEach(clearTimeout as (timer: unknown) => void);
     for (const request of this.#requests.values()) {

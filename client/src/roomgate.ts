@@ -97,7 +97,7 @@ export class Roomgate extends EventTarget {
 
   /**
    * The messages of a room, for `for await`. Ends when the signal is aborted or the client is closed. If the loop is slow 1000 messages
-   * wait for it; then the oldest go, and there is a `gap` with the reason `overload`.
+   * wait for it; then the oldest go, and there is a `gap` with the reason `overload`. It listens from the first `next()` on.
    */
   async *messages<T = any>(room: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<T, void, undefined> {
     const waiting: T[] = [];
@@ -143,7 +143,7 @@ export class Roomgate extends EventTarget {
   reconnect(): void {
     if (this.#end.signal.aborted) return;
     if (this.#link) this.#ended(1000, 'reconnect', 0);
-    this.#dial();
+    if (!this.#end.signal.aborted) this.#dial(); // unless a listener has closed it
   }
 
   /** Closes the connection for good. */
@@ -196,7 +196,7 @@ export class Roomgate extends EventTarget {
     clearTimeout(this.#timer);
     this.#since = Date.now();
     this.#become('open');
-    this.#emit('open', hello as any);
+    if (this.#state === 'open') this.#emit('open', hello as any); // unless a listener has closed it
     this.#link?.watch();
     this.#sync();
   }
@@ -243,7 +243,8 @@ export class Roomgate extends EventTarget {
     const { token } = this.#options;
     if (token) link.later(async () => {
       try {
-        await link.ask('auth', { token: await token() });
+        const fresh = await token();
+        if (link === this.#link) await link.ask('auth', { token: fresh });
       } catch (error) {
         if (link !== this.#link) return;
         const { code = 'token', message } = error as RoomgateError;
@@ -262,12 +263,11 @@ export class Roomgate extends EventTarget {
     if (this.#since && Date.now() - this.#since >= proven) this.#attempt = 0;
     this.#since = 0;
     const hope = code === 4003 && !this.#raw && this.#rooms.doubt();
-    if (!this.#end.signal.aborted && (hope || !stops(code))) after ??= wait(code, this.#after, this.#attempt);
+    if (!this.#end.signal.aborted && (hope || !stops(code))) after ??= wait(code, this.#after, this.#attempt++);
     this.#after = undefined;
     this.#due = after && asked(code) ? Date.now() + after : 0;
     if (after !== undefined) this.#timer = setTimeout(() => this.#go(), after);
-    const state = after === undefined ? 'closed' : resting();
-    this.#become(state, { code, reason, after, attempt: ++this.#attempt });
+    this.#become(after === undefined ? 'closed' : resting(), { code, reason, after, attempt: this.#attempt });
   }
 
   /** The wait is over. */

@@ -58,10 +58,7 @@ export class Rooms {
    * connection: so what has not been let in before is asked for later, by frames. Raw has no frames.
    */
   begin(raw: boolean): string[] {
-    this.joined.clear();
-    this.#asked.clear();
     this.#left = batch;
-    this.#named = [];
     if (!raw && this.#own && !this.#first.length) return [];
     return [...this.wanted.keys()].filter((room) => raw || this.#sure.has(room));
   }

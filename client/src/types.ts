@@ -40,7 +40,7 @@ export interface Closed {
   reason: string;
   /** ms until the next attempt; undefined if there will be none. */
   after?: number;
-  /** Which attempt in a row the next is, from 1. A connection that lasted 10 s begins anew. */
+  /** Attempts since a connection lasted 10 s, with the next. */
   attempt: number;
 }
 

@@ -15,7 +15,7 @@ describe.each([4000, 4001, 4002, 4003, 4005, 4006, 4008, 4099, 1003, 1007, 1009]
     const gate = await open();
     const closes = events(gate, 'close');
     last().end(code, 'why');
-    expect(closes).toEqual([{ code, reason: 'why', after: undefined, attempt: 1 }]);
+    expect(closes).toEqual([{ code, reason: 'why', after: undefined, attempt: 0 }]);
     expect(gate.state).toBe('closed');
     await vi.advanceTimersByTimeAsync(3_600_000);
     expect(sockets).toHaveLength(1);

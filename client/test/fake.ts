@@ -25,7 +25,12 @@ export class FakeSocket {
   get rooms(): string[] { return this.url.searchParams.getAll('room'); }
 
   send(text: string): void { this.sent.push(JSON.parse(text)); }
-  close(...how: unknown[]): void { this.closed = how; }
+  close(...how: [code?: number, reason?: string]): void {
+    const [code, reason = ''] = how;
+    if (code !== undefined && code !== 1000 && (code < 3000 || code > 4999)) throw new DOMException('code', 'InvalidAccessError');
+    if (reason.length > 123) throw new DOMException('reason', 'SyntaxError');
+    this.closed = how;
+  }
 
   /** The gateway sends a frame. */
   say(frame: object): void { this.onmessage?.({ data: JSON.stringify(frame) }); }

@@ -76,7 +76,7 @@ test('close ends it for good, with code and reason, and says so at once', async 
   gate.close(4999, 'enough');
   gate.close();
   expect(last().closed).toEqual([4999, 'enough']);
-  expect(closes).toEqual([{ code: 4999, reason: 'enough', after: undefined, attempt: 1 }]);
+  expect(closes).toEqual([{ code: 4999, reason: 'enough', after: undefined, attempt: 0 }]);
   expect(states).toEqual(['closed']);
 });
 
@@ -97,6 +97,24 @@ test('a client that is closed by a listener of its own end stays closed', async 
     gate.addEventListener(type, () => gate.close());
     last().end(1006);
     expect(gate.state).toBe('closed');
+    const other = await open();
+    other.addEventListener(type, () => other.close());
+    other.reconnect();
+    expect(other.state).toBe('closed');
+  }
+  const gate = await dial();
+  const opens = events(gate, 'open');
+  gate.addEventListener('state', () => gate.close());
+  last().hello();
+  expect(opens).toEqual([]);
+});
+
+test('a code or a reason that nobody may send closes all the same', async () => {
+  for (const [code, reason] of [[1006, ''], [4999, 'x'.repeat(200)]] as const) {
+    const gate = await open();
+    gate.close(code, reason);
+    expect(last().closed).toEqual([]);
+    expect(gate.state).toBe('closed');
   }
 });
 
@@ -108,6 +126,6 @@ test('reconnect drops the connection and dials at once', async () => {
   await settle();
   expect(old.closed).toEqual([1000, 'reconnect']);
   expect(last()).not.toBe(old);
-  expect(closes).toEqual([{ code: 1000, reason: 'reconnect', after: 0, attempt: 1 }]);
+  expect(closes).toEqual([{ code: 1000, reason: 'reconnect', after: 0, attempt: 0 }]);
   expect(states).toEqual(['waiting', 'connecting']);
 });

@@ -203,6 +203,24 @@ test('a room that a new token loses is told of, and not asked for', async () => 
   expect(last().sent).toEqual([]);
 });
 
+test('a room that a new token loses is not named in the next URL, and not asked for either if the token had brought it', async () => {
+  const gate = await open({ rooms: ['a'] });
+  gate.subscribe('b');
+  await settle();
+  last().answer('subscribe', { type: 'subscribed', room: 'b' });
+  last().say({ type: 'unsubscribed', room: 'b', code: 'forbidden' });
+  gate.reconnect();
+  await settle();
+  expect(last().rooms).toEqual(['a']);
+
+  const other = await open({}, ['user:1']);
+  other.subscribe('user:1');
+  last().say({ type: 'unsubscribed', room: 'user:1', code: 'forbidden' });
+  other.subscribe('user:1');
+  await settle();
+  expect(last().sent).toEqual([]);
+});
+
 test('200 rooms: as many as a URL holds, and the rest by frames, never more than 15 in 10 s', async () => {
   const rooms = Array.from({ length: 200 }, (_, i) => `organisation:7:conversation:${1000 + i}`);
   const gate = await dial({ rooms, silence: 3_600_000 });

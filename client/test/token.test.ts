@@ -80,6 +80,22 @@ test('expiring: a token that cannot be had, or is refused, is told of and tried 
   expect(last().of('auth').map((frame) => frame.token)).toEqual(['bad', 'good']);
 });
 
+test('a token that comes for a connection that has ended meanwhile is not sent', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  let give = (_: string) => {};
+  const token = vi.fn().mockResolvedValueOnce('old').mockReturnValueOnce(new Promise((resolve) => { give = resolve; })).mockResolvedValue('next');
+  const gate = await open({ token });
+  const frames = events(gate, 'frame');
+  last().say({ type: 'expiring', in: 60 });
+  await vi.advanceTimersByTimeAsync(1);
+  last().end(1006);
+  frames.length = 0;
+  give('late');
+  await settle();
+  expect(frames).toEqual([]);
+  expect(sockets[0]!.sent).toEqual([]);
+});
+
 test('a refresh that is under way when the connection ends is forgotten', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0);
   const token = vi.fn().mockResolvedValue('t');
@@ -117,5 +133,22 @@ test('a WebSocket that cannot be made is told of, and tried again', async () => 
   await vi.advanceTimersByTimeAsync(1000);
   expect(problems).toEqual([{ code: 'socket', message: 'insecure' }]);
   await vi.advanceTimersByTimeAsync(2000);
+  expect(sockets).toHaveLength(1);
+});
+
+test('a token that comes after close(), or after a reconnect() that asked for another, is not used', async () => {
+  const give: ((token: string) => void)[] = [];
+  const gate = await dial({ token: () => new Promise((resolve) => { give.push(resolve); }) });
+  gate.reconnect();
+  give[0]!('first');
+  await settle();
+  expect(sockets).toHaveLength(0);
+  give[1]!('second');
+  await settle();
+  expect(sockets.map(({ protocols }) => protocols[1])).toEqual(['bearer.second']);
+  gate.reconnect();
+  gate.close();
+  give[2]!('third');
+  await settle();
   expect(sockets).toHaveLength(1);
 });
