@@ -35,7 +35,7 @@ var advice = map[reason]string{
 	reasonReplica:  "write the master's address in redis.url, or those of its Sentinels",
 	reasonDemoted:  "none: the next connection goes to the new master",
 	reasonBus:      "can the nodes that the error names reach each other's bus (by default the port and 10000)? The next connection goes to another node",
-	reasonRefused:  "docs/security.md lists what the user needs in Redis's ACL",
+	reasonRefused:  "docs/operating.md, What Redis must allow, has the ACL that the user needs",
 	reasonProtocol: "is there a proxy in between that does not keep connections apart?",
 }
 
