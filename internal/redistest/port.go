@@ -25,8 +25,8 @@ var given = struct {
 	ports map[int]bool
 }{ports: map[int]bool{}}
 
-// freePort returns a loopback port on which nobody listens now.
-func freePort(t testing.TB) string {
+// FreePort returns a loopback port on which nobody listens now. The test has it until it ends.
+func FreePort(t testing.TB) string {
 	t.Helper()
 	given.Lock()
 	defer given.Unlock()

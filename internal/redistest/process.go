@@ -27,7 +27,7 @@ func start(servers ...*Server) {
 		s.t.Helper()
 		s.t.Cleanup(s.Kill)
 		if s.socket == "" {
-			s.port = freePort(s.t)
+			s.port = FreePort(s.t)
 		}
 		s.launch()
 	}
@@ -36,7 +36,7 @@ func start(servers ...*Server) {
 			if tries == portTries || s.socket != "" {
 				s.t.Fatalf("redis-server did not come up (ports tried: %d); it said:\n%s", tries, s.output())
 			}
-			s.port = freePort(s.t)
+			s.port = FreePort(s.t)
 			s.launch()
 		}
 	}
