@@ -15,7 +15,6 @@ import (
 const (
 	probeEvery = 100 * time.Millisecond // between two looks at /readyz
 	probeTime  = time.Second            // for the answer
-	copySize   = 4 << 10                // bytes of buffer, twice for each connection
 )
 
 // A balancer is a TCP load balancer: each connection goes to the next of the replicas that said at
@@ -144,27 +143,6 @@ func (b *balancer) dial() (net.Conn, *backend) {
 		}
 	}
 	return nil, nil
-}
-
-// relay copies until either side ends. It does not use the kernel's splice, which holds two more
-// descriptors for each direction.
-func relay(to, from net.Conn, first func([]byte)) {
-	buf := make([]byte, copySize)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 && first != nil {
-			first(buf[:n])
-			first = nil
-		}
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 func (b *balancer) remember(nc net.Conn) bool {

@@ -5,6 +5,7 @@ package chaos
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/roomgate/roomgate/internal/redistest"
 )
@@ -17,12 +18,16 @@ type clustered struct {
 
 // startClustered starts one. In the classic form publishers publish to the last master, whence the
 // cluster bus brings it to the gateways; in the sharded form by SPUBLISH to the master of each room.
-func startClustered(t *testing.T, name string, sharded bool) *clustered {
+// gaps are how many a client may have for one room.
+func startClustered(t *testing.T, name string, sharded bool, gaps int) *clustered {
 	t.Helper()
 	c := redistest.StartCluster(t, 3, 1)
 	nodes := c.Nodes()
 	s := setup{name: "Cluster: " + name, clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2,
-		env: pick(canary, nil), url: c.URL(), mayEnd: []int{codeGap}}
+		env: pick(canary, nil), url: c.URL(), gaps: gaps, within: failoverMost}
+	if gaps > 0 {
+		s.mayEnd = []int{codeGap, codeRedis}
+	}
 	publish := seek(addrs(nodes[2]))
 	if sharded {
 		s.name = "Cluster, sharded: " + name
@@ -36,10 +41,21 @@ func startClustered(t *testing.T, name string, sharded bool) *clustered {
 // A master to which a gateway is subscribed dies.
 func TestChaosClusterMasterKilled(t *testing.T) {
 	parallel(t)
-	w := startClustered(t, "master of subscriptions killed", false)
-	w.strike(func() { w.subscribed().Kill() })
+	w := startClustered(t, "master of subscriptions killed", false, 3)
+	var before counts // when it was killed
+	w.strike(func() {
+		victim := w.subscribed()
+		before = w.counts()
+		victim.Kill()
+	})
+	if w.lostLinks(before, linkClosed) == 0 {
+		t.Error("no gateway has lost its link to the master that was killed")
+	}
 	w.finish()
 }
+
+// moment is long enough for a gateway to notice that its connection is gone, and to have another.
+const moment = 300 * time.Millisecond
 
 // subscribed is one of the first two masters, of which neither takes what is published, with a
 // subscription of a gateway. If both gateways are at the third, the first of it loses its connection
@@ -57,6 +73,7 @@ func (w *clustered) subscribed() (found *redistest.Server) {
 		if err := masters[2].Client().ClientKillByFilter(w.t.Context(), "TYPE", "pubsub").Err(); err != nil {
 			w.t.Fatal(err)
 		}
+		w.s.gaps++ // which that explains
 		lasts(moment)
 		return false
 	})
@@ -65,15 +82,17 @@ func (w *clustered) subscribed() (found *redistest.Server) {
 
 func TestChaosClusterSlotsMoved(t *testing.T) {
 	parallel(t)
-	w := startClustered(t, "1,000 slots moved", false)
+	w := startClustered(t, "1,000 slots moved", false, 0)
 	w.moveSlots(1000)
+	w.wantLinksStay()
 	w.finish()
 }
 
 func TestChaosClusterNodeAdded(t *testing.T) {
 	parallel(t)
-	w := startClustered(t, "node added, and given 1,000 slots", false)
+	w := startClustered(t, "node added, and given 1,000 slots", false, 0)
 	w.addNode(1000)
+	w.wantLinksStay()
 	w.finish()
 }
 
@@ -85,13 +104,22 @@ func (w *clustered) moveSlots(n int) {
 	if to == from {
 		to = w.cluster.Nodes()[1]
 	}
-	w.strike(func() { w.cluster.MoveSlots(from, to, w.slots(from, n)...) })
+	w.strike(func() { w.move(from, to, n) })
 }
 
 func (w *clustered) addNode(n int) {
 	w.t.Helper()
 	from := w.cluster.MasterOf("room:" + roomName(0))
-	w.strike(func() { w.cluster.MoveSlots(from, w.cluster.AddNode(), w.slots(from, n)...) })
+	w.strike(func() { w.move(from, w.cluster.AddNode(), n) })
+}
+
+// move moves n slots, and expects the first room to be among them.
+func (w *clustered) move(from, to *redistest.Server, n int) {
+	w.t.Helper()
+	w.cluster.MoveSlots(from, to, w.slots(from, n)...)
+	if w.cluster.MasterOf("room:"+roomName(0)) != to {
+		w.t.Error("the slot of the first room has not moved")
+	}
 }
 
 // slots are n slots of from: those of its rooms, and as many others as it takes.

@@ -5,9 +5,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,54 +25,90 @@ func TestChaosBlackholeByCable(t *testing.T) {
 	}
 	island := newNetns(t)
 	front, back := island.connect(nil), island.connect(nil)
-	s := setup{name: "blackhole both ways, by a cable that is down (netns)", spawn: func(s *spawn) { s.net, s.host = island, front.in }}
+	s := setup{name: "blackhole both ways, by a cable that is down (netns)", gaps: 2, spawn: func(s *spawn) { s.net, s.host = island, front.in }}
 	w := startLoneAt(t, s, back.out, "--bind", "127.0.0.1 "+back.out, "--protected-mode", "no")
 	w.strike(func() {
 		back.cut()
 		lasts(pick(5*time.Second, 30*time.Second))
+		w.awaitLinksEnd(1, linkCanary)
 		back.mend()
 	})
 	w.finish()
 }
 
-// A partition is a master and the gateways on an island, and two replicas and all sentinels on the
-// mainland. The test reaches both by cables of their own.
+// A partition is a master and two gateways on an island, and two replicas, all sentinels and a third
+// gateway on the mainland. The test reaches both by cables of their own.
 type partition struct {
 	*world
 	strait           *cable // between the two
 	island, shore    string // the test's way to the hosts of the two
 	mainland         *netns
+	control          *replica                 // the gateway of the mainland
 	ashore, marooned atomic.Pointer[[]string] // where publishers of the mainland, and of the island, find a master
 }
 
 // The cable is cut. The mainland makes another server master; backends there publish to that, and
-// those of the island go on with the old one, to which the gateways are subscribed. Once the cable is
-// mended, the gateways have to say that they missed what the mainland published. What is published to
-// the old master after they have left it reaches nobody, and no gateway can know of it: so the
-// island's publishers move when the cable is mended.
+// those of the island go on with the old one, to which the island's gateways are subscribed. They serve
+// the island's rooms all the while, and the mainland's gateway those of the mainland, once there is a
+// master. When the cable is mended, the island's gateways have to say that they missed what the mainland
+// published. What is published to the old master after they have left it reaches nobody, and no gateway
+// can know of it: so the island's publishers move when the cable is mended.
 func TestChaosSentinelPartition(t *testing.T) {
 	parallel(t)
 	if !inNamespaces(t) {
 		return
 	}
 	p := startPartition(t)
+	var before counts // when the cable was mended
 	p.strike(func() {
 		p.ashore.Store(p.addrs(p.shore, 6379, 6380))
 		p.strait.cut()
-		await(t, patience, "the mainland has a master of its own", p.failedOver)
-		marks := p.marks()
-		await(t, patience, "messages on both sides", func() bool {
-			for room, n := range p.marks() {
-				if n < marks[room]+settled {
-					return false
-				}
-			}
-			return true
+		p.awaitOr("the mainland has a master of its own", p.failedOver)
+		p.awaitTaken(settled, p.rooms(0))
+		p.awaitServed("the island's gateways serve the island's rooms", func(c *client, k *track) bool {
+			return !c.raw && c.addr != p.control.addr && k.room%2 == 1
 		})
+		p.awaitServed("the mainland's gateway serves the mainland's rooms", func(c *client, _ *track) bool {
+			return !c.raw && c.addr == p.control.addr
+		})
+		before = p.counts()
 		p.marooned.Store(p.ashore.Load())
 		p.mend()
 	})
+	delete(before, p.control)
+	p.awaitLinksEndSince(before, 1, linkDemoted, linkClosed) // Sentinel ends the connections of a master that it demotes
 	p.finish()
+}
+
+// rooms are those of one publisher: 0 is the mainland's, 1 the island's.
+func (p *partition) rooms(publisher int) (all []int) {
+	for room := publisher; room < p.s.rooms; room += 2 {
+		all = append(all, room)
+	}
+	return all
+}
+
+// awaitServed waits until messages that Redis takes from now on have come to those that are wanted.
+func (p *partition) awaitServed(what string, wanted func(*client, *track) bool) {
+	p.t.Helper()
+	marks := p.marks()
+	p.awaitOr(what, func() bool { return p.behindIn(marks, wanted) == 0 })
+}
+
+// controls are how many clients the mainland's gateway has.
+const controls = 12
+
+// addControl starts a gateway on the mainland, with clients of its own in rooms of the mainland: it
+// cannot hear what is published on the island while the cable is cut, nor know of it.
+func (p *partition) addControl(host string) {
+	p.t.Helper()
+	p.control = start(p.t, spawn{name: "the mainland's replica", net: p.mainland, host: host, env: p.settings()})
+	p.replicas = append(p.replicas, p.control)
+	for i := range controls {
+		p.enter(p.control.addr, p.rooms(0)[i%len(p.rooms(0))])
+	}
+	await(p.t, patience, "the mainland's clients are connected", p.online)
+	p.awaitMore(1)
 }
 
 func startPartition(t *testing.T) *partition {
@@ -106,11 +139,12 @@ func startPartition(t *testing.T) *partition {
 
 	url := "redis+sentinel://" + strings.Join(*p.addrs(mainlandHost, sentinels...), ",") + "/mymaster"
 	p.world = newWorld(t, setup{name: "Sentinel: master and gateways cut off (netns)", clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2,
-		url: url, env: pick(canary, nil), mayEnd: []int{codeGap}, spawn: func(s *spawn) { s.net, s.host = island, front.in },
+		url: url, env: pick(canary, nil), mayEnd: []int{codeGap, codeRedis}, gaps: 3, within: failoverMost, spawn: func(s *spawn) { s.net, s.host = island, front.in },
 		targets: []func() target{
 			seek(func() []string { return *p.ashore.Load() }),
 			seek(func() []string { return *p.marooned.Load() }),
 		}})
+	p.addControl(back.in)
 	return p
 }
 
@@ -152,32 +186,4 @@ func (p *partition) ask(port int, args ...any) string {
 		return ""
 	}
 	return fmt.Sprint(answer)
-}
-
-// startRedis starts a redis-server in a namespace, which all that reach it may use.
-func startRedis(t *testing.T, n *netns, port int, args ...string) {
-	t.Helper()
-	startIn(t, n, slices.Concat([]string{"redis-server", "--port", fmt.Sprint(port), "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "",
-		"--dir", t.TempDir(), "--loglevel", "warning", "--repl-diskless-sync-delay", "0"}, args))
-}
-
-func startSentinel(t *testing.T, n *netns, port int) {
-	t.Helper()
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	lines := []string{fmt.Sprintf("sentinel monitor mymaster %s 6379 2", islandHost), "sentinel down-after-milliseconds mymaster 1000",
-		"sentinel failover-timeout mymaster 5000", "sentinel announce-ip " + mainlandHost}
-	if err := os.WriteFile(conf, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	startIn(t, n, []string{"redis-server", conf, "--sentinel", "--port", fmt.Sprint(port), "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", t.TempDir(), "--loglevel", "warning"})
-}
-
-func startIn(t *testing.T, n *netns, args []string) {
-	t.Helper()
-	out, err := os.Create(filepath.Join(t.TempDir(), "output"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close() // the process has its own
-	startProcess(t, os.Environ(), out, 0, append(n.enter(), args...)...)
 }

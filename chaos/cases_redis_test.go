@@ -3,155 +3,107 @@
 package chaos
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
-
-	"github.com/roomgate/roomgate/internal/redistest"
 )
-
-// A lone world has one Redis server, and a toxiproxy between it and the gateways. Publishers go to
-// the server.
-type lone struct {
-	*world
-	redis *redistest.Server
-	proxy *proxy
-}
-
-// canary are the settings of the short form, which proves Redis more often than by default.
-var canary = []string{"ROOMGATE_REDIS_CANARY_INTERVAL=500ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=2s"}
-
-// startLone starts a lone world. args are redis-server's.
-func startLone(t *testing.T, name string, args ...string) *lone {
-	t.Helper()
-	return startLoneAs(t, setup{name: name}, args...)
-}
-
-func startLoneAs(t *testing.T, s setup, args ...string) *lone {
-	t.Helper()
-	server := redistest.Start(t, args...)
-	proxy := startProxy(t, server.Addr())
-	s.url = "redis://" + proxy.addr
-	return &lone{startOn(t, s, server), server, proxy}
-}
-
-// startLoneAt starts a world whose gateways reach the server at host, without a proxy between.
-func startLoneAt(t *testing.T, s setup, host string, args ...string) *world {
-	t.Helper()
-	server := redistest.Start(t, args...)
-	_, port, _ := strings.Cut(server.Addr(), ":")
-	s.url = "redis://" + host + ":" + port
-	return startOn(t, s, server)
-}
-
-func startOn(t *testing.T, s setup, server *redistest.Server) *world {
-	t.Helper()
-	s.clients, s.rooms, s.rate, s.replicas = pick(100, 400), pick(10, 40), 10, 2
-	s.targets, s.mayEnd = targets(server, 2), append(s.mayEnd, codeGap)
-	s.env = append(pick(canary, nil), s.env...)
-	return newWorld(t, s)
-}
-
-// targets are n publishers of one server.
-func targets(s *redistest.Server, n int) []func() target {
-	return slices.Repeat([]func() target{seek(addrs(s))}, n)
-}
-
-// addrs are the addresses of servers.
-func addrs(servers ...*redistest.Server) func() []string {
-	var all []string
-	for _, s := range servers {
-		all = append(all, s.Addr())
-	}
-	return func() []string { return all }
-}
-
-// moment is long enough for a gateway to notice that its connection is gone, and to have another.
-const moment = 300 * time.Millisecond
 
 // lasts lets a fault last.
 func lasts(d time.Duration) { time.Sleep(d) }
 
 func TestChaosRedisKilled(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "redis-server killed, and started again")
+	w := startLone(t, setup{name: "redis-server killed, and started again", gaps: 2})
 	w.strike(func() {
 		w.redis.Kill()
 		lasts(pick(time.Second, 10*time.Second))
+		w.awaitLinksEnd(1, linkClosed)
 		w.redis.Restart()
 	})
 	w.finish()
 }
 
+// A stop that is over before the canary is missed costs nobody anything: no link, no gap. A canary
+// each half second, so that the last one before the stop is no older.
 func TestChaosRedisStopped(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "redis-server stopped for 5 s (SIGSTOP)")
-	w.strike(func() { w.stopFor(5 * time.Second) })
+	timeout := pick(10*time.Second, 6*time.Second)
+	w := startLone(t, setup{name: fmt.Sprintf("redis-server stopped for 5 s (SIGSTOP), redis.canary_timeout is %v", timeout),
+		env: []string{"ROOMGATE_REDIS_CANARY_INTERVAL=500ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=" + timeout.String()}})
+	w.strike(func() { w.stopFor(5*time.Second, func() {}) })
+	w.wantLinksStay()
 	w.finish()
 }
 
 func TestChaosRedisStoppedForLong(t *testing.T) {
 	parallel(t)
 	d := pick(10*time.Second, time.Minute)
-	w := startLone(t, "redis-server stopped for "+d.String())
-	w.strike(func() { w.stopFor(d) })
+	w := startLone(t, setup{name: "redis-server stopped for " + d.String(), gaps: 2})
+	w.strike(func() { w.stopFor(d, func() { w.awaitLinksEnd(1, linkCanary) }) })
 	w.finish()
-}
-
-func (w *lone) stopFor(d time.Duration) {
-	w.redis.Pause()
-	lasts(d)
-	w.redis.Resume()
 }
 
 // toxiproxy goes on accepting connections, and nothing comes through.
 func TestChaosBlackholeByProxy(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "blackhole both ways, by toxiproxy")
+	w := startLone(t, setup{name: "blackhole both ways, by toxiproxy", gaps: 2})
 	w.strike(func() {
 		w.proxy.poison("timeout", `"timeout":0`)
 		lasts(pick(5*time.Second, 30*time.Second))
+		w.awaitLinksEnd(1, linkCanary) // mending ends all connections, which would hide that nobody has noticed
 		w.proxy.heal()
 	})
 	w.finish()
 }
 
+// More is published than comes through, so that all is later and later; and if a canary is late for too
+// long, the link is given up.
 func TestChaosSlowLink(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "latency of 500 ms and 10 KB/s, each way")
+	rate := pick(3, 10)
+	w := startLone(t, setup{name: fmt.Sprintf("latency of 500 ms and %d KB/s, each way", rate), gaps: pick(6, 8)})
 	w.strike(func() {
 		w.proxy.poison("latency", `"latency":500`)
-		w.proxy.poison("bandwidth", `"rate":10`)
+		w.proxy.poison("bandwidth", fmt.Sprintf(`"rate":%d`, rate))
 		lasts(pick(8*time.Second, 30*time.Second))
+		w.awaitOr("messages are later than the latency makes them, or the links are given up", func() bool {
+			lasts(askEvery)
+			return w.latencies.of(phaseFault).Max > float64(tooSlow.Milliseconds()) || w.lostLinks(w.before, linkCanary) >= w.living()
+		})
 		w.proxy.heal()
 	})
 	w.finish()
 }
+
+// tooSlow is what no message takes for a latency of 500 ms alone.
+const tooSlow = 2 * time.Second
 
 func TestChaosConnectionsReset(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "each connection reset after 1 s, for 10 s")
+	const resets = 10
+	w := startLone(t, setup{name: "each connection reset (RST) at the age of 1 s, for 10 s", gaps: resets + 2})
 	w.strike(func() {
-		w.proxy.poison("reset_peer", `"timeout":1000`)
-		lasts(10 * time.Second)
-		w.proxy.heal()
+		w.flapper.flap(time.Second)
+		lasts(resets * time.Second)
+		w.awaitLinksEnd(resets/2, linkClosed) // it connects again after a pause, by its backoff
+		w.flapper.flap(0)
 	})
 	w.finish()
 }
 
 func TestChaosClientKill(t *testing.T) {
 	parallel(t)
-	w := startLone(t, "CLIENT KILL TYPE pubsub, five times")
+	const kills = 5
+	w := startLone(t, setup{name: "CLIENT KILL TYPE pubsub, five times", gaps: kills + 1})
 	client := w.redis.Client()
 	w.strike(func() {
-		for range 5 {
-			if err := client.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err(); err != nil {
-				t.Error(err)
-			}
-			lasts(500 * time.Millisecond)
+		for i := range kills {
+			w.killSubscribers(client)
+			w.awaitLinksEnd(i+1, linkClosed)
 		}
 	})
 	w.finish()
@@ -161,31 +113,35 @@ func TestChaosClientKill(t *testing.T) {
 // room are large. The gateway would give up by itself, for want of canaries, but is told to wait.
 func TestChaosOutputBufferLimit(t *testing.T) {
 	parallel(t)
-	w := startLoneAs(t, setup{name: "client-output-buffer-limit pubsub reached", pads: map[int]int{0: 64 << 10},
-		env: []string{"ROOMGATE_LIMITS_OUTBOX_BYTES=16MiB", "ROOMGATE_REDIS_CANARY_TIMEOUT=1m"}},
-		"--client-output-buffer-limit", "pubsub 256kb 128kb 1")
-	client := w.redis.Client()
-	before := subscribers(t, client)
+	log := filepath.Join(t.TempDir(), "redis.log")
+	w := startLone(t, setup{name: "client-output-buffer-limit pubsub reached", pads: map[int]int{0: 64 << 10}, gaps: 4,
+		env: []string{"ROOMGATE_LIMITS_OUTBOX_BYTES=16MiB", "ROOMGATE_REDIS_CANARY_TIMEOUT=10m"}},
+		"--client-output-buffer-limit", "pubsub 256kb 128kb 1", "--logfile", log)
+	before := subscribers(t, w.redis.Client())
+	if len(before) != w.living() {
+		t.Errorf("%d clients subscribe, want one of each of %d replicas", len(before), w.living())
+	}
 	w.strike(func() {
 		w.proxy.poison("bandwidth", `"rate":10`)
-		await(t, patience, "Redis has ended the subscribers", func() bool {
-			now := subscribers(t, client)
-			return !slices.ContainsFunc(before, func(id string) bool { return slices.Contains(now, id) })
+		w.awaitOr("Redis says that it has ended the link of each replica for its output buffer", func() bool {
+			return !slices.ContainsFunc(before, func(id string) bool { return !endedForBuffer(t, log, id) })
 		})
 		w.proxy.heal()
 	})
 	w.finish()
 }
 
-// subscribers are the connections to Redis that subscribe.
-func subscribers(t *testing.T, client *redis.Client) (ids []string) {
+// endedForBuffer reports whether Redis's log says so of a client, id=….
+func endedForBuffer(t *testing.T, log, id string) bool {
 	t.Helper()
-	list, err := client.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
+	b, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(list) {
-		ids = append(ids, strings.Fields(line)[0]) // id=…
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, id+" ") && strings.Contains(line, "overcoming of output buffer limits") {
+			return true
+		}
 	}
-	return ids
+	return false
 }

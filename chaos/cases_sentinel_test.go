@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/roomgate/roomgate/internal/redistest"
 )
@@ -23,9 +24,12 @@ func startGuarded(t *testing.T, name string) *guarded {
 	g.lookFor(g.sentinel.Servers())
 	publish := seek(func() []string { return *g.masters.Load() })
 	g.world = newWorld(t, setup{name: "Sentinel: " + name, clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2, env: pick(canary, nil),
-		url: g.sentinel.URL(), targets: []func() target{publish, publish}, mayEnd: []int{codeGap}})
+		url: g.sentinel.URL(), targets: []func() target{publish, publish}, mayEnd: []int{codeGap, codeRedis}, gaps: 3, within: failoverMost})
 	return g
 }
+
+// failoverMost is for the sentinels to agree, twice if their votes were split, and for the gateways to follow.
+var failoverMost = pick(40*time.Second, 30*time.Second)
 
 func (g *guarded) lookFor(servers []*redistest.Server) {
 	all := addrs(servers...)()
@@ -35,7 +39,12 @@ func (g *guarded) lookFor(servers []*redistest.Server) {
 func TestChaosSentinelMasterKilled(t *testing.T) {
 	parallel(t)
 	g := startGuarded(t, "master killed")
-	g.strike(func() { g.sentinel.Master().Kill() })
+	old := g.sentinel.Master()
+	g.strike(old.Kill)
+	g.awaitLinksEnd(1, linkClosed)
+	if g.sentinel.Master() == old {
+		t.Error("the master that was killed is still the master")
+	}
 	g.finish()
 }
 
@@ -50,6 +59,7 @@ func TestChaosSentinelMasterStopped(t *testing.T) {
 		old.Pause()
 		g.lookFor(slices.DeleteFunc(slices.Clone(g.sentinel.Servers()), func(s *redistest.Server) bool { return s == old }))
 		g.sentinel.AwaitMaster(old)
+		g.awaitLinksEnd(1, linkCanary, linkDemoted)
 		old.Resume()
 	})
 	g.finish()

@@ -5,6 +5,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/roomgate/roomgate/internal/wstest"
 )
@@ -36,7 +37,7 @@ func (h *churn) toss(c *client, conn *wire) bool {
 	if c.w.calm.Load() {
 		return true
 	}
-	if h.rand.IntN(framesToDrop) == 0 {
+	if h.rand.IntN(framesToDrop) == 0 && !c.tracks[0].awaits(time.Now()) { // or what was missing would never be announced
 		return false
 	}
 	if len(c.tracks) < 2 || h.rand.IntN(framesToLeave) > 0 {
@@ -61,9 +62,10 @@ func (h *churn) answered(c *client, k *track, answer, code string) error {
 	switch {
 	case h.state == leaving && answer == "unsubscribed":
 		h.state = away
+		k.gone()
 	case h.state == joining && answer == "subscribed":
 		h.state = staying
-		k.joined(c.w.ledger.next(k.room), notOwed)
+		k.joined(c.w.ledger.next(k.room))
 	case h.state == joining && answer == "error" && code == "unavailable":
 		h.state = away
 	default:
@@ -76,9 +78,6 @@ func (h *churn) answered(c *client, k *track, answer, code string) error {
 func (h *churn) isOut(k *track) bool {
 	return h != nil && !k.main && (h.state == away || h.state == leaving)
 }
-
-// isLeaving reports whether messages of k's room may still come, though the client has left.
-func (h *churn) isLeaving(k *track) bool { return h != nil && !k.main && h.state == leaving }
 
 // reconnected says that a new connection begins: what was asked for on the old one is not answered any more.
 func (h *churn) reconnected() {

@@ -3,9 +3,7 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -26,16 +24,18 @@ const (
 // goroutine owns it; fields that others read are atomic, or read once that has ended.
 type client struct {
 	w      *world
+	addr   string // where it connects
 	raw    bool
 	tracks []*track
 	tosses *churn // nil: it stays where it is
 
 	backoff backoff
+	notices []notice
 	ends    map[int]int // connections by close code
 	refused map[int]int // handshakes by status
 	trouble error       // why it gave up, or what it must not have been sent; nil: nothing
 
-	online atomic.Bool // it is in all its rooms
+	online atomic.Bool // it has its hello, or raw its first pong or message
 }
 
 // live is the client's whole life.
@@ -47,8 +47,10 @@ func (c *client) live(ctx context.Context) {
 			return
 		}
 		pause, again := c.backoff.pause(e)
-		if !again {
+		if !again && c.trouble == nil {
 			c.trouble = fmt.Errorf("told to stop: close code %d, status %d", e.code, e.status)
+		}
+		if c.trouble != nil {
 			return
 		}
 		select {
@@ -65,7 +67,7 @@ func (c *client) connect(ctx context.Context) ending {
 		format = formatRaw
 	}
 	c.tosses.reconnected()
-	conn, err := dialWire(ctx, c.w.balancer.addr(), c.query(), format, c.w.token)
+	conn, err := dialWire(ctx, c.addr, c.query(), format, c.w.token)
 	if r, ok := errors.AsType[*refused](err); ok {
 		secrecy.Text(c.w.t, r.text)
 		c.refused[r.status]++
@@ -81,14 +83,28 @@ func (c *client) connect(ctx context.Context) ending {
 	if ctx.Err() != nil {
 		return e // the test's end, not the gateway's: what is missing now is not announced
 	}
+	c.ended(e)
+	e.lived = time.Since(began)
+	return e
+}
+
+// ended accounts for the end of a connection.
+func (c *client) ended(e ending) {
+	now := time.Now()
 	for _, k := range c.tracks {
-		k.ended(e.code)
+		k.ended(e.code, c.w.owedAtEnd(k.room, e), now)
 	}
 	if !e.own {
 		c.ends[e.code]++
+		c.told(notice{at: now, code: e.code, room: c.tracks[0].room, joined: c.online.Load()})
 	}
-	e.lived = time.Since(began)
-	return e
+}
+
+func (c *client) told(n notice) {
+	n.raw = c.raw
+	if len(c.notices) < noticesMost {
+		c.notices = append(c.notices, n)
+	}
 }
 
 // query names the rooms to join: those that the client was in, or asked for.
@@ -110,6 +126,9 @@ func (c *client) read(conn *wire) ending {
 	}
 	for {
 		op, payload, err := conn.read()
+		if v, ok := errors.AsType[violation](err); ok {
+			c.trouble = v
+		}
 		switch {
 		case err != nil:
 			return e
@@ -118,6 +137,9 @@ func (c *client) read(conn *wire) ending {
 				e.code = int(payload[0])<<8 | int(payload[1])
 				secrecy.Text(c.w.t, string(payload[2:]))
 			}
+			if e.bye.IsZero() {
+				e.bye = time.Now()
+			}
 			_ = conn.send(wstest.Close, payload[:min(2, len(payload))]) // the gateway may be gone
 			return e
 		case op == wstest.Pong:
@@ -125,6 +147,8 @@ func (c *client) read(conn *wire) ending {
 		case c.raw:
 			c.join(c.tracks[0])
 			c.payload(c.tracks[0], payload)
+		case op != wstest.Text:
+			c.trouble = violation(fmt.Sprintf("a frame of opcode %d, and roomgate.v1 is text", op))
 		default:
 			c.frame(payload, &e)
 		}
@@ -141,84 +165,8 @@ func (c *client) read(conn *wire) ending {
 
 // join says that a room is joined now, for the first time or again.
 func (c *client) join(k *track) {
-	if k.in.Load() {
-		return
-	}
-	cover := byReconnect
-	if k.first {
-		cover = notOwed
-	}
-	k.first = false
-	k.joined(c.w.ledger.next(k.room), cover)
+	k.joined(c.w.ledger.next(k.room))
 	c.online.Store(true)
-}
-
-var messageHead = []byte(`{"type":"message","room":"r`)
-
-// frame takes one frame of roomgate.v1.
-func (c *client) frame(b []byte, e *ending) {
-	if rest, ok := bytes.CutPrefix(b, messageHead); ok {
-		room, rest, _ := bytes.Cut(rest, []byte{'"'})
-		n, err := strconv.Atoi(string(room))
-		if k := c.track(n); err == nil && k != nil {
-			c.payload(k, bytes.TrimPrefix(rest, []byte(`,"data":`)))
-			return
-		}
-		c.trouble = fmt.Errorf("got a message of a room that it never asked for: %.80s", b)
-		return
-	}
-	var f struct {
-		Type, Room string
-		Code       any // of bye, a number; else a string
-		Ref        *int
-		After      int64
-	}
-	if err := json.Unmarshal(b, &f); err != nil {
-		c.trouble = fmt.Errorf("got a frame that is none: %.80s", b)
-		return
-	}
-	switch f.Type {
-	case "hello":
-		for _, k := range c.tracks {
-			if !c.tosses.isOut(k) {
-				c.join(k)
-			}
-		}
-	case "gap":
-		for _, k := range c.tracks {
-			if k.in.Load() && (f.Room == "" || f.Room == roomName(k.room)) {
-				k.gap(c.w.ledger.next(k.room))
-			}
-		}
-	case "bye":
-		e.after = time.Duration(f.After) * time.Millisecond
-	case "subscribed", "unsubscribed", "error":
-		if f.Type == "error" {
-			secrecy.Text(c.w.t, string(b))
-		}
-		if c.tosses == nil || f.Ref == nil || c.track(*f.Ref) == nil {
-			c.trouble = fmt.Errorf("got a frame that it did not ask for: %.120s", b)
-			return
-		}
-		c.trouble = c.tosses.answered(c, c.track(*f.Ref), f.Type, fmt.Sprint(f.Code))
-	}
-}
-
-// payload takes a message of ours: {"n":number,"at":microseconds,…}.
-func (c *client) payload(k *track, b []byte) {
-	n, at, ok := parseMessage(b)
-	if !ok {
-		c.trouble = fmt.Errorf("got a payload that nobody published: %.80s", b)
-		return
-	}
-	if !k.in.Load() && !c.tosses.isLeaving(k) {
-		k.stray++
-		return
-	}
-	c.w.latencies.add(time.Since(time.UnixMicro(at)))
-	if k.in.Load() {
-		k.message(n)
-	}
 }
 
 func (c *client) track(room int) *track {

@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-const (
-	announceTime = 10 * time.Second // for a gap to end a raw client: gap.spread is one second here
-	explainMost  = 10               // clients of which the failure tells what they have lost
-)
+const explainMost = 10 // clients of which the failure tells what is wrong
 
 // finish publishes one last message to each room, which has to reach everybody, judges, and reports.
 func (w *world) finish() {
@@ -22,7 +19,7 @@ func (w *world) finish() {
 	last := make([]int, w.s.rooms)
 	for _, p := range w.publishers {
 		for _, room := range p.rooms {
-			await(w.t, patience, "Redis takes the last messages", func() (taken bool) { last[room], taken = p.publish(room); return taken })
+			w.awaitOr("Redis takes the last messages", func() (taken bool) { last[room], taken = p.publish(room); return taken })
 		}
 	}
 	w.awaitOr("the last messages", func() bool {
@@ -43,8 +40,12 @@ func (w *world) finish() {
 // awaitAnnounced waits until no raw client has a hole whose gap has yet to end its connection. One that is
 // never announced is the judge's to find.
 func (w *world) awaitAnnounced() {
-	pending := func(c *client) bool { return c.tracks[0].pending.Load() }
-	for deadline := time.Now().Add(announceTime); slices.ContainsFunc(w.clients, pending) && time.Now().Before(deadline); {
+	pending := func(c *client) bool {
+		k := c.tracks[0]
+		hole := k.pending.Load()
+		return hole != nil && w.ledger.count(k.room, hole.from, hole.to) > 0 // else nobody was owed it
+	}
+	for deadline := time.Now().Add(announceTime + time.Second); slices.ContainsFunc(w.clients, pending) && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
@@ -52,36 +53,61 @@ func (w *world) awaitAnnounced() {
 // judge adds up what became of all messages, and fails the case if a must is not held.
 func (w *world) judge() {
 	w.t.Helper()
-	r := row{name: w.s.name, clients: w.s.clients, published: w.ledger.published(), recoveredV1: w.recoveredV1, recovered: w.recovered}
-	ends, refused, explained := make(map[int]int), make(map[int]int), 0
+	r := row{Name: w.s.name, Clients: len(w.clients), Published: w.ledger.published(), RecoveredV1: w.recoveredV1, Recovered: w.recovered}
+	allowed := &warrant{from: w.struck, to: w.over, gaps: w.s.gaps, mayEnd: w.s.mayEnd}
+	explained := 0
 	for i, c := range w.clients {
+		var lines []string
 		for _, k := range c.tracks {
 			r.add(k.judge(w.ledger))
-			if lines := k.explain(w.ledger); lines != nil && explained < explainMost {
-				explained++
-				w.t.Errorf("client %d (raw: %t) lost in silence: %s", i, c.raw, strings.Join(lines, "; "))
+			for _, line := range k.explain(w.ledger) {
+				lines = append(lines, "lost in silence: "+line)
 			}
 		}
 		if c.trouble != nil {
-			w.t.Errorf("client %d (raw: %t) %v", i, c.raw, c.trouble)
+			lines = append(lines, c.trouble.Error())
 		}
+		lines = append(lines, allowed.unexplained(c.notices)...)
+		if lines == nil {
+			continue
+		}
+		if explained++; explained <= explainMost {
+			w.t.Errorf("client %d (raw: %t): %s", i, c.raw, strings.Join(lines[:min(len(lines), explainMost)], "; "))
+		}
+	}
+	if explained > explainMost {
+		w.t.Errorf("%d clients more have something to tell", explained-explainMost)
+	}
+	if r.Silent > 0 || r.Duplicates > 0 || r.Disorder > 0 || r.Stray > 0 {
+		w.t.Errorf("%d messages lost in silence, %d duplicates, %d out of order, %d of rooms in which the client was not",
+			r.Silent, r.Duplicates, r.Disorder, r.Stray)
+	}
+	if w.s.gaps == 0 && r.ByGap > 0 {
+		w.t.Errorf("%d messages were covered by a gap, and Redis was well", r.ByGap)
+	}
+	w.report(r)
+}
+
+func (w *world) report(r row) {
+	w.t.Helper()
+	ends, refused, gaps := make(map[int]int), make(map[int]int), make(map[string]int)
+	for _, c := range w.clients {
 		for code, n := range c.ends {
 			ends[code] += n
-			if !slices.Contains(w.s.mayEnd, code) || code == codeGap && !c.raw {
-				w.t.Errorf("client %d (raw: %t) was ended %d times with close code %d", i, c.raw, n, code)
-			}
 		}
 		for status, n := range c.refused {
 			refused[status] += n
 		}
-	}
-	if r.silent > 0 || r.duplicates > 0 || r.disorder > 0 || r.stray > 0 {
-		w.t.Errorf("%d messages lost in silence, %d duplicates, %d out of order, %d of rooms in which the client was not",
-			r.silent, r.duplicates, r.disorder, r.stray)
+		for _, n := range c.notices {
+			if n.gap != "" {
+				gaps[n.gap]++
+			}
+		}
 	}
 	quiet, fault := w.latencies.of(phaseQuiet), w.latencies.of(phaseFault)
 	w.t.Logf("\n%s%s", tableHead, r)
-	w.t.Logf("connections ended, by close code: %v; handshakes refused, by status: %v", ends, refused)
+	w.t.Logf("connections ended, by close code: %v; handshakes refused, by status: %v; gap frames, by reason: %v", ends, refused, gaps)
+	w.t.Logf("what became of the links to Redis: %v", w.counts().since(w.before))
 	w.t.Logf("latency of what was delivered, quiet: %+v, with the fault: %+v", quiet, fault)
 	report(r, result{w.s.name, quiet, fault})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func run(m *testing.M) int {
 	scratch = dir
 	zerolog.SetGlobalLevel(zerolog.Disabled) // some of toxiproxy's toxics know no other logger
 	if os.Getenv(unshared) != "" {
+		syscall.CloseOnExec(resultsPipe) // it is for nobody else
 		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "setting up loopback: %v %s\n", err, out)
 			return 1

@@ -26,11 +26,6 @@ type cable struct {
 	out, in string // addresses of the two ends
 }
 
-// mayUnshare reports whether this process may make network namespaces and cables, as root can.
-func mayUnshare() bool {
-	return os.Geteuid() == 0 && exec.Command("unshare", "--net", "ip", "link", "add", "rg0", "type", "veth", "peer", "name", "rg1").Run() == nil
-}
-
 func newNetns(t testing.TB) *netns {
 	t.Helper()
 	n := &netns{t: t, holder: startProcess(t, os.Environ(), nil, syscall.CLONE_NEWNET, "sleep", "infinity")}
@@ -61,7 +56,7 @@ func command(t testing.TB, n *netns, args ...string) {
 	}
 }
 
-// cables counts them, for names and addresses that no other has.
+// cables counts them, for names and addresses that no other has in this process, which has a namespace to itself.
 var cables atomic.Int32
 
 // connect lays a cable from outside, nil for the test's namespace, into this one. Addresses are of
@@ -70,7 +65,7 @@ func (n *netns) connect(outside *netns) *cable {
 	n.t.Helper()
 	i := int(cables.Add(1))
 	network := fmt.Sprintf("198.18.%d.", i)
-	c := &cable{t: n.t, outside: outside, name: fmt.Sprintf("rg%d-%d", os.Getpid()%100000, i), out: network + "1", in: network + "2"}
+	c := &cable{t: n.t, outside: outside, name: fmt.Sprintf("rg%d", i), out: network + "1", in: network + "2"}
 	far := c.name + "i"
 	command(n.t, outside, "ip", "link", "add", c.name, "type", "veth", "peer", "name", far)
 	command(n.t, outside, "ip", "link", "set", far, "netns", fmt.Sprint(n.holder.cmd.Process.Pid))

@@ -10,6 +10,8 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
+
+	"github.com/roomgate/roomgate/internal/redistest"
 )
 
 // toxicLeaks are goroutines of toxiproxy 2.5 that never end: what stands before a toxic that has
@@ -30,9 +32,9 @@ type proxy struct {
 
 func startProxy(t testing.TB, upstream string) *proxy {
 	t.Helper()
-	p := &proxy{t: t, addr: "127.0.0.1:0", upstream: upstream}
+	// The port is none that an outgoing connection could have when heal wants it again.
+	p := &proxy{t: t, addr: "127.0.0.1:" + redistest.FreePort(t), upstream: upstream}
 	p.start()
-	p.addr = p.now.Listen
 	t.Cleanup(func() { p.now.Stop() })
 	return p
 }

@@ -42,6 +42,6 @@ func (p *publisher) publish(room int) (n int, taken bool) {
 	if p.target.publish(ctx, "room:"+roomName(room), makeMessage(n, p.pad[room])) != nil {
 		return n, false
 	}
-	p.w.ledger.took(room, n)
+	p.w.ledger.took(room, n, time.Now())
 	return n, true
 }

@@ -10,7 +10,6 @@ import (
 
 // Close codes of docs/protocol.md that the suite looks for.
 const (
-	codeSlow     = 4102
 	codeRedis    = 4104
 	codeDraining = 4201
 	codeGap      = 4205
@@ -22,6 +21,7 @@ type ending struct {
 	code   int           // of the close frame; codeNone: none came
 	status int           // of a refused upgrade; 0: it was not refused
 	after  time.Duration // when to come back, as the server has it; negative: it did not say
+	bye    time.Time     // when that, or the close frame, was read; zero: it was not
 	lived  time.Duration
 	own    bool // the client ended it
 }

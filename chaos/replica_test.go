@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -173,23 +172,6 @@ func (r *replica) getWithin(limit time.Duration, path string) (status int, body 
 	return answer.StatusCode, string(b)
 }
 
-// metric sums up the series of a metric whose labels hold label; empty: all.
-func (r *replica) metric(name, label string) (sum float64) {
-	_, body := r.get("/metrics")
-	for line := range strings.Lines(body) {
-		rest, ok := strings.CutPrefix(line, name)
-		if !ok || rest[0] != ' ' && rest[0] != '{' || !strings.Contains(rest, label) {
-			continue
-		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' ')+1:]), 64)
-		if err != nil {
-			r.t.Errorf("metric %q: %v", line, err)
-		}
-		sum += v
-	}
-	return sum
-}
-
 // wantSound expects the invariants to hold, and no panic in the log.
 func (r *replica) wantSound() {
 	r.t.Helper()
@@ -199,21 +181,6 @@ func (r *replica) wantSound() {
 	if said := r.said(); strings.Contains(said, "panic") {
 		r.t.Errorf("%s panicked:\n%s", r.name, said[max(0, strings.Index(said, "panic")-200):])
 	}
-}
-
-// rss is its resident memory, in KiB.
-func (r *replica) rss() int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
-	if err != nil {
-		r.t.Error(err)
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), "VmRSS:")
-	kib, err := strconv.Atoi(strings.Fields(rest + " none")[0])
-	if err != nil {
-		r.t.Errorf("VmRSS of %s: %v", r.name, err)
-	}
-	return kib
 }
 
 // await waits for a condition, which is looked at all 5 ms.

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -24,14 +22,13 @@ const (
 	slackMemory   = 4096 // KiB
 	pauseLeast    = 2 * time.Second
 	pauseMost     = 6 * time.Second // between two faults
-	faultMost     = 4               // seconds that a fault lasts, at most
 )
 
-// soakTime is how long the soak lasts: CHAOS_SOAK, else 2 minutes, or 15 in the full form.
+// soakTime is how long the soak lasts: CHAOS_SOAK, else 90 s, or 15 minutes in the full form.
 func soakTime(t *testing.T) time.Duration {
 	s := os.Getenv("CHAOS_SOAK")
 	if s == "" {
-		return pick(2*time.Minute, 15*time.Minute)
+		return pick(90*time.Second, 15*time.Minute)
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
@@ -53,65 +50,31 @@ func soakSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// Clients come and go, and Redis breaks in ways that chance chooses, for a long time. The invariants
-// hold all along, and nothing grows.
+// Clients come and go, and Redis and a replica break in ways that chance chooses, for a long time. The
+// invariants hold all along, and nothing grows in the two replicas that stay.
 func TestChaosSoak(t *testing.T) {
 	d, seed := soakTime(t), soakSeed(t)
 	t.Logf("CHAOS_SEED=%d CHAOS_SOAK=%v", seed, d)
-	w := startLoneAs(t, setup{name: fmt.Sprintf("soak of %v", d), churn: seed, mayEnd: []int{codeRedis}, env: []string{"ROOMGATE_LIMITS_MESSAGES_PER_MINUTE=0"}})
+	k := &soak{lone: startLone(t, setup{name: fmt.Sprintf("soak of %v", d), churn: seed, gaps: 1, within: 45 * time.Second, backIn: 90 * time.Second, mayEnd: []int{codeDraining, codeNone},
+		env: []string{"ROOMGATE_LIMITS_MESSAGES_PER_MINUTE=0", "ROOMGATE_DRAIN_DELAY=500ms", "ROOMGATE_DRAIN_PERIOD=2s"}})}
+	stay := slices.Clone(k.replicas)
+	k.addReplica()
 	var samples []sample
-	w.strike(func() {
+	k.strike(func() {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		sampled := make(chan []sample)
-		go func() { sampled <- w.sampleAll(ctx) }() // ends with ctx, and is waited for
-		w.breakThings(ctx, rand.New(rand.NewPCG(seed, 0)))
+		go func() { sampled <- k.sampleAll(ctx, stay) }() // ends with ctx, and is waited for
+		k.breakThings(ctx, rand.New(rand.NewPCG(seed, 0)))
 		<-ctx.Done()
 		samples = <-sampled
 	})
-	w.finish()
-	for i, r := range w.replicas {
+	k.s.gaps = k.gaps
+	k.finish()
+	k.wantNoMoreBroken()
+	for i, r := range stay {
 		flat(t, r.name, "goroutines", samples, slackRoutines, func(s sample) int { return s.routines[i] })
 		flat(t, r.name, "KiB resident", samples, slackMemory, func(s sample) int { return s.rss[i] })
-	}
-}
-
-// breakThings does one thing after another until ctx ends.
-func (w *lone) breakThings(ctx context.Context, chance *rand.Rand) {
-	client := w.redis.Client()
-	faults := []struct {
-		name string
-		what func(d time.Duration)
-	}{
-		{"CLIENT KILL TYPE pubsub", func(time.Duration) { w.killSubscribers(client) }},
-		{"resets", func(d time.Duration) { w.poisonFor(d, "reset_peer", `"timeout":200`) }},
-		{"latency", func(d time.Duration) { w.poisonFor(d, "latency", `"latency":400,"jitter":200`) }},
-		{"blackhole", func(d time.Duration) { w.poisonFor(d, "timeout", `"timeout":0`) }},
-		{"SIGSTOP", w.stopFor},
-		{"SIGKILL", func(d time.Duration) { w.redis.Kill(); lasts(d / 4); w.redis.Restart() }},
-	}
-	for {
-		pause := pauseLeast + time.Duration(chance.Int64N(int64(pauseMost-pauseLeast)))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		fault, d := faults[chance.IntN(len(faults))], time.Duration(1+chance.IntN(faultMost))*time.Second
-		progress(w.t, "%s, %v; %d messages published", fault.name, d, w.ledger.published())
-		fault.what(d)
-	}
-}
-
-func (w *lone) poisonFor(d time.Duration, kind, attributes string) {
-	w.proxy.poison(kind, attributes)
-	lasts(d)
-	w.proxy.heal()
-}
-
-func (w *lone) killSubscribers(client *redis.Client) {
-	if err := client.ClientKillByFilter(context.Background(), "TYPE", "pubsub").Err(); err != nil {
-		w.t.Errorf("CLIENT KILL: %v", err)
 	}
 }
 
@@ -120,8 +83,8 @@ type sample struct {
 	routines, rss []int
 }
 
-// sampleAll checks the invariants of all replicas, and takes samples, until ctx ends.
-func (w *lone) sampleAll(ctx context.Context) (all []sample) {
+// sampleAll checks the invariants of replicas, and takes samples, until ctx ends.
+func (w *world) sampleAll(ctx context.Context, replicas []*replica) (all []sample) {
 	began := time.Now()
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
@@ -132,7 +95,7 @@ func (w *lone) sampleAll(ctx context.Context) (all []sample) {
 		case <-tick.C:
 		}
 		var s sample
-		for _, r := range w.replicas {
+		for _, r := range replicas {
 			if status, body := r.get("/debug/check"); status != http.StatusOK {
 				w.t.Errorf("%v into the soak /debug/check of %s is %d: %s", time.Since(began).Round(time.Second), r.name, status, body)
 			}

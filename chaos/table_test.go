@@ -13,11 +13,11 @@ import (
 
 // A row is what came of one case.
 type row struct {
-	name      string
-	clients   int
-	published int
+	Name      string
+	Clients   int
+	Published int
 	verdict
-	recoveredV1, recovered float64 // seconds from the fault's end; negative: there was no fault to recover from
+	RecoveredV1, Recovered float64 // seconds from the fault's end; negative: there was no fault to recover from
 }
 
 // A result is how long messages took in one case, as written to CHAOS_LATENCY.
@@ -27,26 +27,30 @@ type result struct {
 	Fault Quantiles `json:"fault"` // from the fault's beginning until every client had a new message again
 }
 
-// results are those of all cases, in the order in which they ended.
+// collected are the results of all cases, in the order in which they ended.
+type collected struct {
+	Rows      []row
+	Latencies []result
+}
+
 var results struct {
-	mu        sync.Mutex // guards what follows
-	rows      []row
-	latencies []result
+	mu sync.Mutex // guards what follows
+	collected
 }
 
 func report(r row, l result) {
 	results.mu.Lock()
 	defer results.mu.Unlock()
-	results.rows = append(results.rows, r)
-	results.latencies = append(results.latencies, l)
+	results.Rows = append(results.Rows, r)
+	results.Latencies = append(results.Latencies, l)
 }
 
 const tableHead = "| case | clients | published | delivered | covered by a gap | covered by a reconnect | **lost in silence** | duplicates | out of order | recovery, v1 (s) | recovery, all (s) |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 func (r row) String() string {
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | **%d** | %d | %d | %s | %s |\n", r.name, r.clients, r.published, r.delivered,
-		r.byGap, r.byReconnect, r.silent, r.duplicates, r.disorder, seconds(r.recoveredV1), seconds(r.recovered))
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | **%d** | %d | %d | %s | %s |\n", r.Name, r.Clients, r.Published, r.Delivered,
+		r.ByGap, r.ByReconnect, r.Silent, r.Duplicates, r.Disorder, seconds(r.RecoveredV1), seconds(r.Recovered))
 }
 
 func seconds(s float64) string {
@@ -56,16 +60,20 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.1f", s)
 }
 
-// writeResults writes the table to w, and the files that CHAOS_TABLE and CHAOS_LATENCY name.
+// writeResults writes the table to w, and the files that CHAOS_TABLE and CHAOS_LATENCY name; or, in a
+// run of one test within namespaces, all to its parent.
 func writeResults(w io.Writer) error {
 	results.mu.Lock()
 	defer results.mu.Unlock()
-	if len(results.rows) == 0 {
+	if len(results.Rows) == 0 {
 		return nil
+	}
+	if os.Getenv(unshared) != "" {
+		return json.NewEncoder(os.NewFile(resultsPipe, "results")).Encode(results.collected)
 	}
 	var table strings.Builder
 	table.WriteString(tableHead)
-	for _, r := range results.rows {
+	for _, r := range results.Rows {
 		table.WriteString(r.String())
 	}
 	if _, err := fmt.Fprintf(w, "\n%s\n", table.String()); err != nil {
@@ -80,7 +88,7 @@ func writeResults(w io.Writer) error {
 	if path == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(results.latencies, "", "  ")
+	b, err := json.MarshalIndent(results.Latencies, "", "  ")
 	if err != nil {
 		return err
 	}

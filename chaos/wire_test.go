@@ -24,6 +24,8 @@ const (
 	readTime  = 75 * time.Second // for a frame: the gateway pings every 30 s
 	refusal   = 4 << 10          // bytes of a refusal that are read
 	frameMost = 16 << 20         // bytes of a frame that is believed
+
+	controlMost = 125 // bytes of a control frame (RFC 6455, section 5.5)
 )
 
 // A wire is one WebSocket connection, of a client that does nothing wrong. internal/wstest has one
@@ -40,6 +42,11 @@ type refused struct {
 	after  time.Duration // Retry-After; negative: none
 	text   string
 }
+
+// A violation is a breach of RFC 6455, or of the protocol, by the gateway.
+type violation string
+
+func (v violation) Error() string { return "the gateway sent " + string(v) }
 
 func (r *refused) Error() string { return fmt.Sprintf("refused: %d %s", r.status, r.text) }
 
@@ -110,7 +117,15 @@ func (c *wire) frame() (op byte, payload []byte, err error) {
 		return 0, nil, err
 	}
 	if head[0]&0xF0 != 0x80 || head[1]&0x80 != 0 {
-		return 0, nil, fmt.Errorf("the gateway sent header %x: fragmented, with RSV bits, or masked", head[:2])
+		return 0, nil, violation(fmt.Sprintf("header %x: fragmented, with RSV bits, or masked", head[:2]))
+	}
+	switch op = head[0] & 0x0F; {
+	case op >= wstest.Close && head[1] > controlMost:
+		return 0, nil, violation(fmt.Sprintf("header %x: a control frame of more than %d bytes", head[:2], controlMost))
+	case op == 0, op > wstest.Binary && op < wstest.Close, op > wstest.Pong:
+		return 0, nil, violation(fmt.Sprintf("header %x: no opcode to begin with", head[:2]))
+	case op == wstest.Close && head[1] == 1:
+		return 0, nil, violation("a close frame with half a code")
 	}
 	n := uint64(head[1])
 	switch n {
@@ -125,14 +140,14 @@ func (c *wire) frame() (op byte, payload []byte, err error) {
 		return 0, nil, err
 	}
 	if n > frameMost {
-		return 0, nil, fmt.Errorf("the gateway sent a frame of %d bytes", n)
+		return 0, nil, violation(fmt.Sprintf("a frame of %d bytes", n))
 	}
 	if uint64(cap(c.in)) < n {
 		c.in = make([]byte, n)
 	}
 	payload = c.in[:n]
 	_, err = io.ReadFull(c.br, payload)
-	return head[0] & 0x0F, payload, err
+	return op, payload, err
 }
 
 // send sends one whole, masked frame.

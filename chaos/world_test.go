@@ -15,9 +15,12 @@ import (
 	"github.com/roomgate/roomgate/auth"
 )
 
+// patience is for whatever has to happen: backoff alone may take 30 s.
+var patience = pick(time.Minute, 2*time.Minute)
+
 const (
-	patience = 2 * time.Minute // for whatever has to happen: backoff alone may take 30 s
-	settled  = 20              // messages that each client gets before the fault, and after it
+	settled    = 20          // messages that each client gets before the fault, and after it
+	queuedTime = time.Second // from Redis to a client that has nothing to wait for
 )
 
 // A setup is what a case runs with.
@@ -33,7 +36,10 @@ type setup struct {
 	url      string          // of Redis, for the gateways
 	targets  []func() target // for each publisher: where it publishes
 	env      []string        // settings of the gateways
-	mayEnd   []int           // close codes that clients may get
+	mayEnd   []int           // close codes that clients may get, between the fault's beginning and recovery
+	gaps     int             // that a client may have for one room, then; 0: Redis is well
+	within   time.Duration   // recovery of roomgate.v1, at most; 0: withinMost
+	backIn   time.Duration   // recovery of all, at most; 0: within and backMost
 	spawn    func(*spawn)    // changes how a replica is started; nil: nothing
 }
 
@@ -42,6 +48,7 @@ type world struct {
 	t         *testing.T
 	s         setup
 	token     string
+	well      bool // the fault is not Redis's
 	ledger    *ledger
 	latencies latencies
 	balancer  *balancer
@@ -50,10 +57,14 @@ type world struct {
 	calm      atomic.Bool // clients stop to do things by themselves
 
 	publishers    []*publisher
-	stopPublished func() // ends them, and waits
-	stopClients   func() // ends them, and waits
+	stopPublished func()          // ends them, and waits
+	stopClients   func()          // ends them, and waits
+	lifetime      context.Context // of clients
+	lives         sync.WaitGroup  // of clients
 
-	recoveredV1, recovered float64 // seconds; negative: there was no fault yet
+	struck, over           time.Time // when the fault began, and when all had recovered from it
+	before                 counts    // when it began
+	recoveredV1, recovered float64   // seconds; negative: there was no fault yet
 }
 
 // newWorld starts all of it, and waits until each client has had some messages.
@@ -63,7 +74,7 @@ func newWorld(t *testing.T, s setup) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, s: s, token: token, ledger: newLedger(s.rooms), recoveredV1: -1, recovered: -1}
+	w := &world{t: t, s: s, token: token, well: s.gaps == 0, ledger: newLedger(s.rooms), recoveredV1: -1, recovered: -1}
 	w.balancer = startBalancer(t)
 	for range s.replicas {
 		w.addReplica()
@@ -80,7 +91,7 @@ func newWorld(t *testing.T, s setup) *world {
 // addReplica starts one more and puts it into the round.
 func (w *world) addReplica() *replica {
 	w.t.Helper()
-	s := spawn{name: fmt.Sprintf("replica %d", len(w.replicas)+1), env: append([]string{"REDIS_URL=" + w.s.url, "ROOMGATE_GAP_SPREAD=1s"}, w.s.env...)}
+	s := spawn{name: fmt.Sprintf("replica %d", len(w.replicas)+1), env: w.settings()}
 	if w.s.spawn != nil {
 		w.s.spawn(&s)
 	}
@@ -90,27 +101,35 @@ func (w *world) addReplica() *replica {
 	return r
 }
 
+// settings are those of every replica.
+func (w *world) settings() []string {
+	return append([]string{"REDIS_URL=" + w.s.url, "ROOMGATE_GAP_SPREAD=1s"}, w.s.env...)
+}
+
+// living is how many replicas run.
+func (w *world) living() (n int) {
+	for _, r := range w.replicas {
+		if r.lives() {
+			n++
+		}
+	}
+	return n
+}
+
 // connect starts the clients: every fourth in roomgate.raw.v1 and one room, the others in
 // roomgate.v1 and two rooms.
 func (w *world) connect() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	var living sync.WaitGroup
-	w.stopClients = sync.OnceFunc(func() { cancel(); living.Wait() })
+	w.lifetime = ctx
+	w.stopClients = sync.OnceFunc(func() { cancel(); w.lives.Wait() })
 	w.t.Cleanup(w.stopClients)
 	for i := range w.s.clients {
-		c := &client{w: w, raw: i%4 == 0, ends: make(map[int]int), refused: make(map[int]int)}
-		c.tracks = []*track{newTrack(i%w.s.rooms, c.raw)}
-		c.tracks[0].main = true
-		if second := (i + w.s.rooms/2) % w.s.rooms; !c.raw && second != i%w.s.rooms {
-			c.tracks = append(c.tracks, newTrack(second, false))
-			c.tracks[1].main = w.s.churn == 0
+		rooms := []int{i % w.s.rooms}
+		if second := (i + w.s.rooms/2) % w.s.rooms; i%4 != 0 && second != rooms[0] {
+			rooms = append(rooms, second)
 		}
-		if w.s.churn != 0 {
-			c.tosses = &churn{rand: rand.New(rand.NewPCG(w.s.churn, uint64(i)))}
-		}
-		w.clients = append(w.clients, c)
-		living.Go(func() { c.live(ctx) })
+		c := w.enter(w.balancer.addr(), rooms...)
 		if w.s.ramp > 0 {
 			time.Sleep(time.Second / time.Duration(w.s.ramp)) // its own pace
 		} else if i%64 == 63 { // as many at a time: more would only fill the queue of the listener
@@ -118,6 +137,23 @@ func (w *world) connect() {
 		}
 	}
 	await(w.t, patience, "all clients are connected", w.online)
+}
+
+// enter starts the next client, which connects to addr.
+func (w *world) enter(addr string, rooms ...int) *client {
+	i := len(w.clients)
+	c := &client{w: w, addr: addr, raw: i%4 == 0, ends: make(map[int]int), refused: make(map[int]int)}
+	for at, room := range rooms {
+		k := newTrack(room, c.raw)
+		k.main = at == 0 || w.s.churn == 0
+		c.tracks = append(c.tracks, k)
+	}
+	if w.s.churn != 0 {
+		c.tosses = &churn{rand: rand.New(rand.NewPCG(w.s.churn, uint64(i)))}
+	}
+	w.clients = append(w.clients, c)
+	w.lives.Go(func() { c.live(w.lifetime) })
+	return c
 }
 
 // online reports whether every client is in its rooms.
@@ -144,62 +180,4 @@ func (w *world) publish() {
 			p.target.close()
 		}
 	})
-}
-
-// marks are the numbers that the rooms' next messages will have.
-func (w *world) marks() []int {
-	marks := make([]int, w.s.rooms)
-	for room := range marks {
-		marks[room] = w.ledger.next(room)
-	}
-	return marks
-}
-
-// behind counts the clients that have had nothing yet from what marks say on, in one of their rooms.
-func (w *world) behind(marks []int, formats ...bool) (n int) {
-	for _, c := range w.clients {
-		if slices.Contains(formats, c.raw) && slices.ContainsFunc(c.tracks, func(k *track) bool { return k.before(marks[k.room]) }) {
-			n++
-		}
-	}
-	return n
-}
-
-// awaitMore waits until each client has a message of each of its rooms that is n later than the last of now.
-func (w *world) awaitMore(n int) {
-	w.t.Helper()
-	marks := w.marks()
-	for room := range marks {
-		marks[room] += n
-	}
-	await(w.t, patience, "messages", func() bool { return w.behind(marks, false, true) == 0 })
-}
-
-// strike does what a case is about, from the fault's beginning to its end, and measures how long
-// after its end each client has a message that was published later.
-func (w *world) strike(what func()) {
-	w.t.Helper()
-	w.latencies.phase.Store(phaseFault)
-	what()
-	ended, marks := time.Now(), w.marks()
-	progress(w.t, "the fault is over")
-	w.awaitOr("clients of roomgate.v1 have a new message", func() bool { return w.behind(marks, false) == 0 })
-	w.recoveredV1 = max(w.recoveredV1, time.Since(ended).Seconds())
-	w.awaitOr("all clients have a new message", func() bool { return w.behind(marks, false, true) == 0 })
-	w.awaitAnnounced()
-	w.awaitOr("all clients are connected", w.online)
-	w.recovered = max(w.recovered, time.Since(ended).Seconds())
-	w.latencies.phase.Store(phaseOther)
-	progress(w.t, "recovered after %.1f s", w.recovered)
-}
-
-// awaitOr is await that fails the test without ending it: the judge says more.
-func (w *world) awaitOr(what string, ok func() bool) {
-	w.t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.t.Errorf("waited %v in vain: %s", patience, what)
-			return
-		}
-	}
 }
