@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"time"
 )
 
 // A replica with little memory, large messages, and clients that read nothing: it ends those, and
@@ -24,8 +23,7 @@ func TestChaosReplicaShortOfMemory(t *testing.T) {
 		for range deaf {
 			dialDeaf(t, w, r)
 		}
-		// What the kernel holds for each comes first.
-		await(t, 2*time.Minute, "those that do not read are ended", func() bool {
+		w.awaitOr("those that do not read are ended", func() bool {
 			lasts(askEvery)
 			most = max(most, r.rss())
 			// What GOMEMLIMIT is about: all that the runtime has of the system, but for what it gave back.
