@@ -3,12 +3,25 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM ?= npm
 
-.PHONY: check test client lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
+.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
 
-check: tidy fmt lint client test ## everything below that must pass
+check: tidy fmt lint client web test e2e ## everything below that must pass
 
 build: ## bin/roomgate
 	$(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
+
+node_modules: package-lock.json
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+web: needs-node node_modules ## the pages that roomgate serves, from their sources; fails if web/dist, which is committed, was another
+	$(NPM) run -w web typecheck
+	$(NPM) run -w web build
+	git diff --exit-code --stat web/dist
+	@[ -z "$$(git status --porcelain web/dist)" ] || { echo "web/dist is not what its sources make: commit it"; exit 1; }
+
+e2e: needs-node needs node_modules build ## the pages in Chromium, with roomgate and Redis behind them
+	$(NPM) run -w web e2e
 
 needs: ## says what the tests lack
 	@command -v redis-server >/dev/null || { \

@@ -17,6 +17,9 @@ func (l *loader) checkHTTP(c *Config) {
 	if p := c.HTTP.Path; !strings.HasPrefix(p, "/") || path.Clean(p) != p || strings.ContainsAny(p, "{}?#%\\ \t") {
 		l.fail("http.path", "%q is not a plain path, such as /ws: it begins with / and does not end with one", p)
 	}
+	if p := c.HTTP.Path + "/"; c.HTTP.Playground && (p == "//" || strings.HasPrefix(p, "/playground/")) {
+		l.fail("http.playground", "is served at /playground/, which http.path, %s, takes: choose another http.path, such as /ws, or leave this off", c.HTTP.Path)
+	}
 	for _, origin := range c.HTTP.AllowedOrigins {
 		if problem := originProblem(origin); problem != "" {
 			l.fail("http.allowed_origins", "%q %s", origin, problem)

@@ -91,3 +91,12 @@ func TestCertificateAndKeyGoTogether(t *testing.T) {
 		{"", "--http.tls_client_ca_file=/ca.pem", "is for TLS only"},
 	})
 }
+
+func TestPlaygroundAndTheGatewayHavePathsOfTheirOwn(t *testing.T) {
+	mustLoad(t, "", "--http.playground", "--http.path=/playgrounds")
+	const taken = "is served at /playground/, which http.path, "
+	for _, path := range []string{"/", "/playground", "/playground/ws"} {
+		mustLoad(t, "", "--http.path="+path)
+		checkRefusals(t, []refusal{{"http: {playground: true}", "--http.path=" + path, taken + path + ", takes"}})
+	}
+}

@@ -26,6 +26,8 @@ type Config struct {
 		Compression          bool `mapstructure:"compression"`
 		CompressionThreshold int  `mapstructure:"compression_threshold"` // bytes
 
+		Playground bool `mapstructure:"playground"` // if set, Path is not where the page is
+
 		PingInterval time.Duration `mapstructure:"ping_interval"`
 		PongTimeout  time.Duration `mapstructure:"pong_timeout"` // less than PingInterval
 

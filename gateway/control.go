@@ -80,6 +80,18 @@ func (g *Gateway) disconnect(s selector) {
 	g.logSampled(slog.LevelInfo, "control_disconnect", "disconnected by the backend", slog.Int("connections", n))
 }
 
+// Cut drops the connection of that id as a failing network does: without a close frame. It reports
+// whether there was one. It is for trying how a client takes it.
+func (g *Gateway) Cut(conn string) bool {
+	for _, c := range g.all() {
+		if c.name() == conn {
+			c.end(endLost)
+			return true
+		}
+	}
+	return false
+}
+
 // candidates are the connections in the selector's room, or, if it has none, all.
 func (g *Gateway) candidates(s selector) (list []*conn) {
 	if s.Room == "" {

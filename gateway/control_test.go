@@ -70,3 +70,19 @@ func TestControlFindsAConnectionByTheIDOfItsHello(t *testing.T) {
 	other.SendText(`{"type":"ping"}`)
 	other.WantType("pong")
 }
+
+func TestCutDropsThatConnectionWithoutACloseFrame(t *testing.T) {
+	w := newWorld(t, nil)
+	cut := wstest.Dial(t, w.url, "Sec-WebSocket-Protocol: roomgate.v1, bearer."+w.token("42"))
+	conn, other := cut.WantType("hello")["conn"].(string), w.dialV1(w.token("42"))
+	if !w.Cut(conn) {
+		t.Fatal("there is no such connection")
+	}
+	cut.WantGone()
+	other.SendText(`{"type":"ping"}`)
+	other.WantType("pong")
+	w.await("its end", func() bool { return w.Connections() == 1 })
+	if w.Cut(conn) {
+		t.Error("a connection that has gone was cut again")
+	}
+}

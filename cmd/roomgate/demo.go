@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/roomgate/roomgate/config"
@@ -20,9 +19,10 @@ import (
 const (
 	demoRoom     = "42"
 	demoAddr     = "127.0.0.1:8080"
-	demoRedis    = "127.0.0.1:6379" // where a redis-cli without arguments looks
 	demoAnyPort  = "127.0.0.1:0"
 	demoTokenTTL = 12 * time.Hour // of the token on the terminal
+
+	demoRedisAddr = "127.0.0.1:6379" // where a redis-cli without arguments looks
 )
 
 // demoOwn are the flags of what a demo makes itself, or does without.
@@ -57,8 +57,8 @@ func (p *program) demo(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer redis.Close()
-	c.Redis.URL = config.URL("redis://" + redis.Addr())
+	defer redis.close()
+	c.Redis.URL = config.URL("redis://" + redis.addr)
 
 	l, err := listen(c)
 	if errors.Is(err, syscall.EADDRINUSE) && c.HTTP.Addr == demoAddr && !cmd.Flags().Changed("http.addr") {
@@ -75,10 +75,11 @@ func (p *program) demo(cmd *cobra.Command, _ []string) error {
 		return errors.Join(err, l.close())
 	}
 	lines := demoLines{
-		addr: l.front.Addr().String(), path: c.HTTP.Path, redis: redis.Addr(), prefix: c.Redis.ChannelPrefix, token: token,
+		addr: l.front.Addr().String(), path: c.HTTP.Path, redis: redis.addr, prefix: c.Redis.ChannelPrefix, token: token,
 		program: p.name(),
 	}
-	s.handler = newDemoPage(c, lines, http.HandlerFunc(s.front))
+	s.handler = demoPage{config: c, lines: lines, page: s.playground, next: http.HandlerFunc(s.front),
+		simulator: &simulator{cut: s.gateway.Cut, redis: redis, channel: c.Redis.ChannelPrefix + demoRoom}}
 	signals, stop := p.notify()
 	defer stop()
 	s.announce(l)
@@ -122,6 +123,7 @@ func demoEnviron(environ []string) []string {
 		"ROOMGATE_HTTP_ADDR=" + demoAddr, "ROOMGATE_ADMIN_ADDR=off",
 		"ROOMGATE_DRAIN_DELAY=0s", "ROOMGATE_DRAIN_PERIOD=0s",
 		"ROOMGATE_LOG_LEVEL=warn", "ROOMGATE_LOG_FORMAT=text",
+		"ROOMGATE_AUTH_EXPIRING=10s", "ROOMGATE_AUTH_LEEWAY=0s", // so that the end of a token is seen soon, and on time
 	}
 	others := []string{"JWT_SECRET", "CORS_ORIGIN", "PORT", "ROOMGATE_CONFIG", "ROOMGATE_HTTP_PROXY_PROTOCOL"}
 	return append(defaults, slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
@@ -140,20 +142,9 @@ func isLoopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// startRedis starts the demo's Redis, where redis-cli looks for one if that port is free.
-func startRedis() (*miniredis.Miniredis, error) {
-	redis := miniredis.NewMiniRedis()
-	if redis.StartAddr(demoRedis) == nil {
-		return redis, nil
-	}
-	redis = miniredis.NewMiniRedis()
-	if err := redis.StartAddr(demoAnyPort); err != nil {
-		return nil, fmt.Errorf("starting the demo's Redis: %w", err)
-	}
-	return redis, nil
-}
-
-// demoTicket lets its holder into the demo's room, to listen and to publish.
+// demoTicket lets its holder into the demo's room, and into those of a pattern if they are asked for,
+// to listen and to publish.
 func demoTicket(sub string, ttl time.Duration) ticket {
-	return ticket{sub: sub, rooms: []string{demoRoom}, publish: []string{demoRoom}, ttl: ttl}
+	rooms := []string{demoRoom, "chat:*"}
+	return ticket{sub: sub, rooms: rooms, publish: rooms, ttl: ttl}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/gateway"
 	"github.com/roomgate/roomgate/pubsub"
+	"github.com/roomgate/roomgate/web"
 )
 
 // Limits of the HTTP servers that no setting changes.
@@ -37,6 +38,7 @@ type server struct {
 	gateway      *gateway.Gateway
 	certificates *certificates // nil: no TLS
 	upstream     *upstream     // nil: none
+	playground   *web.Page     // served if http.playground is on
 	handler      http.Handler  // of http.addr
 	hints        sampler       // of proxies that are not trusted
 	handshakes   handshakes    // of http.addr
@@ -61,6 +63,9 @@ func newServer(c *config.Config, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	if s.upstream, err = newUpstream(c, s); err != nil {
+		return nil, err
+	}
+	if s.playground, err = web.Playground(); err != nil {
 		return nil, err
 	}
 	toRedis := pubsubOptions(c)
@@ -96,14 +101,17 @@ func (s *server) limits(c *config.Config) (*budget, error) {
 	return newBudget(c, files)
 }
 
-// front serves http.addr: the gateway on its path and below, and the upstream, if there is one,
-// on all others.
+// front serves http.addr: the gateway on its path and below, the playground if it is on, and the
+// upstream, if there is one, on all others.
 func (s *server) front(w http.ResponseWriter, r *http.Request) {
 	s.hintAtProxy(r)
-	path := s.settings().HTTP.Path
+	c := s.settings()
+	path := c.HTTP.Path
 	switch {
 	case r.URL.Path == path || strings.HasPrefix(r.URL.Path, strings.TrimSuffix(path, "/")+"/"):
 		s.gateway.ServeHTTP(w, r)
+	case isForPlayground(c, r.URL.Path):
+		s.servePlayground(w, r)
 	case s.upstream != nil:
 		s.upstream.ServeHTTP(w, r)
 	default:

@@ -1,0 +1,160 @@
+import {Roomgate, type Closed, type Gap, type Hello} from 'roomgate';
+import {consequence, meaning, seconds} from './closes';
+import {byId} from './dom';
+import type {Rooms} from './rooms';
+
+/** Where tokens come from; nothing: it cannot be had now. */
+export type TokenSource = () => string | Promise<string>;
+
+/** What a connection tells the rest of the page. */
+export interface Watcher {
+  frame: (direction: 'in' | 'out', text: string) => void;
+  token: (token: string) => void; // the one that is used from now on
+  tell: (text: string) => void; // what has happened, in a sentence
+}
+
+const states: Record<string, string> = {
+  connecting: 'Connecting', open: 'Connected', waiting: 'Disconnected', offline: 'Offline: this device has no network', closed: 'Closed',
+};
+
+/** The connection that the page shows: a client of the library, and the words for what it does. */
+export class Connection {
+  #client: Roomgate | undefined;
+  #hello: Hello | undefined;
+  #once: string | undefined; // a token to use at the next connect, before those of the source
+  #wasOpen = false;
+  #back = 0; // when the next attempt is due
+  #size = 0; // characters of the frame that is being handled
+
+  constructor(readonly url: string, readonly rooms: Rooms, readonly watcher: Watcher) {
+    byId('again').addEventListener('click', () => this.#client?.reconnect());
+    setInterval(() => this.#countDown(), 200);
+  }
+
+  /** The id of this connection, of its hello. */
+  get conn(): string { return this.#hello?.conn ?? ''; }
+
+  /** The round trip of a ping, in milliseconds; undefined while not connected. */
+  ping(): Promise<number> | undefined {
+    return this.#client?.state === 'open' ? this.#client.ping() : undefined;
+  }
+
+  /** Connects with tokens of that source, in place of the connection that there is. */
+  start(source: TokenSource): void {
+    this.#client?.close();
+    this.#wasOpen = false;
+    const client = new Roomgate(this.url, {
+      token: async () => {
+        const token = this.#once ?? await source();
+        this.#once = undefined;
+        this.watcher.token(token);
+        return token;
+      },
+    });
+    this.#client = client;
+    this.rooms.use(client);
+    this.#listen(client);
+    this.#show();
+  }
+
+  /** Connects anew, with that token at first. */
+  restart(token: string): void {
+    this.#once = token;
+    this.#client?.reconnect();
+  }
+
+  #listen(client: Roomgate): void {
+    const mine = <A extends unknown[]>(handle: (...args: A) => void) => (...args: A) => {
+      if (client === this.#client) handle(...args);
+    };
+    client.addEventListener('frame', mine(({detail}) => this.#frame(detail.direction, detail.text)));
+    client.addEventListener('message', mine(({detail}) => this.rooms.message(detail.room ?? '', detail.data, this.#size)));
+    client.addEventListener('state', mine(() => this.#show()));
+    client.addEventListener('close', mine(({detail}) => this.#closed(detail)));
+    client.addEventListener('gap', mine(({detail}) => this.#gap(detail)));
+    client.addEventListener('open', mine(() => this.#opened()));
+    client.addEventListener('error', mine(({detail}) => {
+      const room = detail.room ? ` (room ${detail.room})` : '';
+      this.#tell(`${detail.code}${room}: ${detail.message}`, 'warn');
+      if (detail.room && !client.rooms.includes(detail.room)) this.rooms.left(detail.room);
+    }));
+  }
+
+  /** Every frame comes by here, ten thousand a second perhaps: all but messages are looked into. */
+  #frame(direction: 'in' | 'out', text: string): void {
+    this.#size = text.length;
+    this.watcher.frame(direction, text);
+    if (text.startsWith('{"type":"message"') || text.startsWith('{"type":"p')) return;
+    let frame: {type: string; room?: string; in?: number} & Partial<Hello>;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      return; // the client tells of it
+    }
+    if (direction === 'out') {
+      if (frame.type === 'auth') this.#tell('auth: a new token is sent, on the same connection.');
+      return;
+    }
+    switch (frame.type) {
+    case 'hello':
+      if (this.#client?.state === 'open') this.#tell('hello: the new token is taken. Nobody had to reconnect.');
+      this.#hello = frame as Hello;
+      frame.rooms?.forEach(room => this.rooms.joined(room));
+      byId('footer-conn').textContent = `conn ${frame.conn}${frame.sub ? `, sub ${frame.sub}` : ''}`;
+      break;
+    case 'subscribed':
+      this.rooms.joined(frame.room!);
+      break;
+    case 'unsubscribed':
+      this.rooms.left(frame.room!);
+      break;
+    case 'expiring':
+      this.#tell(`expiring: the token ends in ${frame.in} s. The client asks for a new one, within half of that at random.`);
+    }
+  }
+
+  #opened(): void {
+    if (this.#wasOpen) this.#tell('Connected again, and in the same rooms.');
+    this.#wasOpen = true;
+  }
+
+  #closed({code, reason, after}: Closed): void {
+    this.#back = after ? Date.now() + after : 0;
+    this.#show();
+    const deliberate = code === 1000 && after === 0;
+    this.#tell(deliberate ? 'Connecting anew.' : `${meaning(code, reason)}. ${consequence(code, after)}`, deliberate ? 'note' : 'warn');
+    if (after === undefined) this.#more(meaning(code, reason));
+    else if (!this.#wasOpen && code === 1006) {
+      this.#tell(`Never let in: is roomgate there, and may pages of ${location.origin} connect (http.allowed_origins)?`, 'warn');
+    }
+  }
+
+  #gap({room, reason, after}: Gap): void {
+    this.#tell(`gap (${reason}): messages may be missing${room ? ` in room ${room}` : ''}. ` +
+      `A page loads its state again in ${seconds(after)}, drawn so that not all do at once.`, 'warn');
+  }
+
+  #tell(text: string, kind: 'note' | 'warn' = 'note'): void {
+    this.rooms.note(text, kind);
+    this.watcher.tell(text);
+  }
+
+  #show(): void {
+    const state = this.#client?.state ?? 'closed';
+    byId('state').dataset.state = state;
+    byId('state-text').textContent = states[state]!;
+    byId<HTMLButtonElement>('send').disabled = state !== 'open';
+    byId('again').hidden = state === 'open' || state === 'connecting';
+    this.#more('');
+    this.#countDown();
+  }
+
+  #more(text: string): void {
+    byId('state-more').textContent = text;
+  }
+
+  #countDown(): void {
+    if (this.#client?.state !== 'waiting') return;
+    this.#more(`again in ${seconds(Math.max(0, this.#back - Date.now()))}`);
+  }
+}

@@ -1,0 +1,52 @@
+import {Connection} from './connection';
+import {byId, reason} from './dom';
+import {FrameList} from './frames';
+import {drawLatency} from './latency';
+import {Rooms} from './rooms';
+import {fetchSettings, fetchToken, type Settings} from './server';
+import {Simulator} from './simulate';
+import {Snippets} from './snippets';
+import {TokenPanel} from './tokens';
+
+/** The token in the address, #token=…, which is taken out of it at once: addresses are copied, and kept. */
+function tokenInAddress(): string {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+  if (token) history.replaceState(null, '', location.pathname + location.search);
+  return token;
+}
+
+function run(settings: Settings, given: string): void {
+  const frames = new FrameList(), rooms = new Rooms(), snippets = new Snippets(settings);
+  let simulator: Simulator | undefined;
+  const tokens = new TokenPanel(settings.roomsClaim, settings.publishClaim, token => connection.start(() => token));
+  const connection = new Connection(settings.path, rooms, {
+    frame: (direction, text) => frames.add(direction, text),
+    token: token => tokens.own(token),
+    tell: text => simulator?.tell(text),
+  });
+  rooms.onchange = room => snippets.fill(room);
+  drawLatency(() => connection.ping());
+
+  if (settings.demo) {
+    byId('mode').textContent = 'demo';
+    document.title = 'roomgate demo';
+    simulator = new Simulator({conn: () => connection.conn, expireSoon: token => connection.restart(token)});
+    connection.start(fetchToken);
+    byId('text').focus();
+    return;
+  }
+  byId('main').classList.add('plain');
+  if (given) return connection.start(() => given);
+  byId('state').dataset.state = 'idle';
+  byId('state-text').textContent = 'Paste a token to connect';
+  byId('empty').textContent = 'Not connected. Paste a token, such as roomgate token --sub u1 --room 42 --publish 42 prints.';
+  byId('pasted').focus();
+}
+
+const given = tokenInAddress();
+try {
+  run(await fetchSettings(), given);
+} catch (error) {
+  byId('state').dataset.state = 'closed';
+  byId('state-text').textContent = `roomgate does not answer: ${reason(error)}. Reload this page.`;
+}

@@ -1,0 +1,75 @@
+import {byId, count, make, reason} from './dom';
+import {simulate} from './server';
+
+const most = 14; // lines of one story
+
+const about: Record<string, string> = {
+  cut: 'The gateway drops this connection’s TCP link, without a close frame.',
+  expire: 'The page connects with a token that is good for 15 s. Ten seconds before its end comes `expiring`; a new token goes out on the same connection.',
+  flood: '64 MiB are published to the room at once. What is not read in time waits in this connection’s outbox, which has a bound of 1 MiB.',
+  redis: 'The demo’s Redis ends, and is started again after two seconds.',
+};
+
+/** What the panel needs of the connection. */
+export interface Breakable {
+  conn: () => string; // its id, of hello
+  expireSoon: (token: string) => void; // connects anew with a token that ends soon
+}
+
+/** The panel that breaks something, and tells what then happens. */
+export class Simulator {
+  #began = 0; // when the present story did; 0: none was begun
+  #lines = 0;
+
+  constructor(readonly link: Breakable) {
+    byId('simulate').hidden = false;
+    for (const button of byId('simulate').querySelectorAll<HTMLButtonElement>('[data-simulate]')) {
+      button.addEventListener('click', () => void this.#begin(button.dataset.simulate!));
+    }
+  }
+
+  /** Adds a line to the story, if there is one. */
+  tell(text: string): void {
+    if (!this.#began || this.#lines >= most) return;
+    this.#lines++;
+    const line = make('li'), after = Math.round(performance.now() - this.#began);
+    line.append(make('span', after < 10_000 ? `${after} ms` : `${Math.round(after / 1000)} s`), make('span', text));
+    byId('story').append(line);
+  }
+
+  async #begin(name: string): Promise<void> {
+    this.#began = performance.now();
+    this.#lines = 0;
+    byId('story').replaceChildren();
+    byId('simulate-about').textContent = about[name]!;
+    try {
+      await this.#break(name);
+    } catch (error) {
+      this.tell(`not done: ${reason(error)}`);
+    }
+  }
+
+  async #break(name: string): Promise<void> {
+    switch (name) {
+    case 'cut':
+      await simulate('cut', {conn: this.link.conn()});
+      break;
+    case 'expire': {
+      const {token} = await simulate<{token: string}>('expire');
+      this.tell('A token of 15 s is here: connecting with it.');
+      this.link.expireSoon(token);
+      break;
+    }
+    case 'flood': {
+      this.tell('Publishing …');
+      const {messages, bytes} = await simulate<{messages: number; bytes: number}>('flood');
+      this.tell(`${count(messages)} messages were published, ${count(bytes >> 20)} MiB.`);
+      break;
+    }
+    case 'redis':
+      this.tell('Redis is gone.');
+      await simulate('redis');
+      this.tell('Redis is started again.');
+    }
+  }
+}
