@@ -7,8 +7,8 @@ import {expect, test} from './watched';
 const images = join(dirname(fileURLToPath(import.meta.url)), '../../docs/images');
 
 for (const [name, look] of Object.entries({
-  light: {colorScheme: 'light', viewport: {width: 1280, height: 1000}},
-  dark: {colorScheme: 'dark', viewport: {width: 1280, height: 1000}},
+  light: {colorScheme: 'light', viewport: {width: 1120, height: 900}},
+  dark: {colorScheme: 'dark', viewport: {width: 1120, height: 900}},
   narrow: {colorScheme: 'light', viewport: {width: 390, height: 844}},
 } as const)) {
   test.describe(name, () => {
@@ -20,7 +20,7 @@ for (const [name, look] of Object.entries({
       await page.fill('#join-room', 'chat:lunch');
       await page.press('#join-room', 'Enter');
       await expect(page.locator('#rooms button')).toHaveCount(2);
-      await page.click('#rooms button:text-is("42")');
+      await page.locator('#rooms button').first().click();
       const backend = await Publisher.connect(d.redisPort());
       for (const payload of ['{"text":"hi, from redis-cli"}', '{"order":1042,"state":"paid","total":"12.90"}', 'plain text will do', '{"typing":"Ada"}']) {
         backend.publish('42', payload);
@@ -33,7 +33,8 @@ for (const [name, look] of Object.entries({
       backend.end();
       await page.fill('#try-room', 'chat:lunch');
       await page.waitForTimeout(9000); // for the line of latencies
-      await page.screenshot({path: join(images, `playground-${name}.png`), fullPage: name !== 'narrow'});
+      await page.evaluate(() => scrollTo(0, 0));
+      await page.screenshot({path: join(images, `playground-${name}.png`)});
       await d.stop();
     });
   });

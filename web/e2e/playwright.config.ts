@@ -16,7 +16,7 @@ export default defineConfig({
   workers: 1, // the tests measure, too
   retries: 0,
   forbidOnly: true,
-  timeout: 30_000,
+  timeout: 45_000,
   expect: {timeout: 10_000},
   reporter: 'list',
   use: {

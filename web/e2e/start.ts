@@ -39,6 +39,7 @@ export class Program {
     child.stdout!.on('data', text => { this.output += text; });
     child.stderr!.on('data', text => { this.output += text; });
     child.on('error', error => { this.output += error; });
+    process.once('exit', () => child.kill('SIGKILL')); // whatever becomes of the test
     try {
       await until(this.command, () => this.ready(this));
     } catch (error) {

@@ -131,11 +131,11 @@ export class Connection {
 
   #gap({room, reason, after}: Gap): void {
     this.#tell(`gap (${reason}): messages may be missing${room ? ` in room ${room}` : ''}. ` +
-      `A page loads its state again in ${seconds(after)}, drawn so that not all do at once.`, 'warn');
+      `A page loads its state again in ${seconds(after)}, drawn so that not all do at once.`, 'warn', room);
   }
 
-  #tell(text: string, kind: 'note' | 'warn' = 'note'): void {
-    this.rooms.note(text, kind);
+  #tell(text: string, kind: 'note' | 'warn' = 'note', room?: string): void {
+    this.rooms.note(text, kind, room);
     this.watcher.tell(text);
   }
 

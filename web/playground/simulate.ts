@@ -6,7 +6,7 @@ const most = 14; // lines of one story
 const about: Record<string, string> = {
   cut: 'The gateway drops this connection’s TCP link, without a close frame.',
   expire: 'The page connects with a token that is good for 15 s. Ten seconds before its end comes `expiring`; a new token goes out on the same connection.',
-  flood: '64 MiB are published to the room at once. What is not read in time waits in this connection’s outbox, which has a bound of 1 MiB.',
+  flood: '64 MiB are published to the room at once. What is not read in time waits in this connection’s outbox. Over 1 MiB of it is a slow consumer, whom nobody waits for: 4102, or 1006 where even that is not read in time.',
   redis: 'The demo’s Redis ends, and is started again after two seconds.',
 };
 

@@ -51,9 +51,9 @@ export class TokenPanel {
       };
       row('for', claims.sub || 'nobody in particular (no sub)');
       row('ends', '').id = 'expiry';
-      row('joins', claims.joins.join('  ') || 'no room by itself');
-      if (claims.may.length) row('may join', claims.may.join('  '));
-      row('may publish to', claims.publishes.join('  ') || 'no room');
+      row('joins', claims.joins.join(', ') || 'no room by itself');
+      if (claims.may.length) row('may join', claims.may.join(', '));
+      row('may publish to', claims.publishes.join(', ') || 'no room');
     }
     byId('payload').textContent = claims ? `${JSON.stringify(claims.header)}\n${JSON.stringify(claims.payload, null, 2)}` : 'no token';
     this.#tick();
