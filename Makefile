@@ -1,4 +1,4 @@
-# make check is all that CI runs, and all that a laptop needs: Go, Node with npm, and redis-server, nginx, HAProxy and Caddy for the tests.
+# make check is all that CI runs, and all that a laptop needs: Go, Node with npm, Chromium, and redis-server, nginx, HAProxy and Caddy for the tests.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM ?= npm
