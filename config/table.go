@@ -67,8 +67,8 @@ var table = []setting{
 		doc:  "A token is needed all the same. What the file holds is read again, too."},
 
 	{key: "admin.addr", kind: plain, def: "127.0.0.1:9090", restart: true,
-		help: "host:port of health, readiness, metrics and debugging; off: none",
-		doc:  "Not for the public: bind it where only probes and Prometheus can reach."},
+		help: "host:port of the operator's view, health, readiness, metrics and debugging; off: none",
+		doc:  "Not for the public: bind it where only probes, Prometheus and operators can reach."},
 
 	{key: "auth.secret", kind: secrets, alias: "JWT_SECRET", perIssuer: true,
 		help: "secrets that tokens are signed with (HMAC), 32 bytes or more each; or else auth.jwks_url or auth.discovery",

@@ -19,23 +19,10 @@ const (
 	readyTime = 500 * time.Millisecond // what /readyz may: less than probes wait
 )
 
-const adminIndex = `<!doctype html><meta charset="utf-8"><title>roomgate</title>
-<ul>
-<li><a href="/healthz">/healthz</a>: 200 while the process runs
-<li><a href="/readyz">/readyz</a>: 200, or 503 and why no clients should be sent here
-<li><a href="/metrics">/metrics</a>: for Prometheus
-<li><a href="/debug/check">/debug/check</a>: recomputes the invariants: 200, or 500 and what does not hold
-<li><a href="/debug/pprof/">/debug/pprof/</a>: profiles
-</ul>
-`
-
 // adminHandler serves admin.addr.
 func (s *server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprint(w, adminIndex) // whoever asked may be gone
-	})
+	s.handleOperator(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
 	})

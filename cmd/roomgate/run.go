@@ -21,6 +21,7 @@ func (s *server) run(ctx context.Context, l listeners, signals <-chan os.Signal)
 	var running parts
 	if l.admin != nil { // first, so that it is there to the end
 		running.start("admin listener", serveHTTP(s.adminServer(), l.admin))
+		running.start("history", s.history.Run)
 	}
 	running.start("pubsub", func(ctx context.Context) error { return s.broker.Run(ctx, s.gateway) })
 	running.start("settings", s.keepSettings)
@@ -58,6 +59,7 @@ func (s *server) drain(ctx context.Context, first os.Signal, signals <-chan os.S
 	began := time.Now()
 	delay, period := s.settings().Drain.Delay, s.settings().Drain.Period
 	s.draining.Store(true) // the gateway still lets clients in until load balancers have seen it
+	s.drained.Store(&drainOverview{Began: began, Delay: measure(delay.Seconds()), Period: measure(period.Seconds())})
 	s.log.Info("draining", slog.String("signal", first.String()), slog.Int("connections", s.gateway.Connections()),
 		slog.Duration("delay", delay), slog.Duration("period", period))
 
@@ -91,6 +93,9 @@ func (s *server) drain(ctx context.Context, first os.Signal, signals <-chan os.S
 func (s *server) drainAfter(ctx context.Context, delay, period time.Duration) error {
 	select {
 	case <-time.After(delay):
+		closing := *s.drained.Load()
+		closing.Closing, closing.Total = true, s.gateway.Connections()
+		s.drained.Store(&closing)
 		return s.gateway.Drain(ctx, period)
 	case <-ctx.Done():
 		return ctx.Err()

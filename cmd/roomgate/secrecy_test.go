@@ -44,7 +44,7 @@ func TestNoTokenInAnyOutput(t *testing.T) {
 	}
 	s.byMessage(good, `{"type":"auth","token":"`+expired+`"}`, `{"type":"auth","token":"`+good+`"}`,
 		`{"type":"publish","room":"42","data":"a-payload-of-somebody"}`, `{"type":"publish","room":"43","data":"a-payload-of-somebody"}`)
-	for _, page := range []string{"/", "/metrics", "/readyz", "/debug/check", "/debug/pprof/goroutine?debug=2"} {
+	for _, page := range []string{"/", "/overview.json", "/metrics", "/readyz", "/debug/check", "/debug/pprof/goroutine?debug=2"} {
 		_, body := get(t, r.admin+page)
 		s.said.WriteString(body)
 	}

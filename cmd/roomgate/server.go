@@ -18,6 +18,7 @@ import (
 	"github.com/roomgate/roomgate/auth"
 	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/gateway"
+	"github.com/roomgate/roomgate/internal/history"
 	"github.com/roomgate/roomgate/pubsub"
 	"github.com/roomgate/roomgate/web"
 )
@@ -43,22 +44,33 @@ type server struct {
 	hints        sampler       // of proxies that are not trusted
 	handshakes   handshakes    // of http.addr
 	reloads      reloads
+	started      time.Time
+	recent       *recent          // lines of log
+	history      *history.History // of metrics; it runs while there is an admin listener
+	tops         tops
+	operator     *web.Page // shows all that
 
 	config   atomic.Pointer[config.Config] // replaced by a reload, as are the next two
 	budget   atomic.Pointer[budget]
 	tokens   atomic.Pointer[auth.Verifier]
 	draining atomic.Bool
+	drained  atomic.Pointer[drainOverview] // what is drained, but for how far; nil: nothing yet
 }
 
 // newServer makes what c asks for. It connects to nothing and listens nowhere.
 func newServer(c *config.Config, log *slog.Logger) (*server, error) {
-	s := &server{log: log, metrics: newRegistry()}
+	s := &server{metrics: newRegistry(), started: time.Now(), recent: newRecent()}
+	log = slog.New(slog.NewMultiHandler(log.Handler(), s.recent))
+	s.log, s.history = log, newHistory(s.metrics)
 	s.config.Store(c)
 	limits, err := s.limits(c)
 	if err != nil {
 		return nil, err
 	}
 	s.budget.Store(limits)
+	if s.operator, err = web.Operator(); err != nil {
+		return nil, err
+	}
 	if s.certificates, err = newCertificates(c, log, s.metrics); err != nil {
 		return nil, err
 	}

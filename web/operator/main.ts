@@ -1,0 +1,120 @@
+import type {Overview} from './overview';
+import {bytes, clock, count, rate, span} from './format';
+import {Plot, type PlotSpec} from './plots';
+import {fillAll, set} from './tables';
+import {judge, type Tone} from './verdict';
+
+const every = 5000; // ms between two looks: the gateway takes a sample as often
+const patience = 4000; // ms that an answer may take
+const stale = 8000; // ms after which the page says that there was none
+
+const $ = (id: string) => document.getElementById(id)!;
+
+const specs: PlotSpec[] = [
+  {title: 'Connections', write: count, lines: [{of: 'connections', name: '', colour: '--accent'}]},
+  {title: 'Opened and closed, a second', write: rate, lines: [
+    {of: 'opened_per_second', name: 'opened', colour: '--accent'}, {of: 'closed_per_second', name: 'closed', colour: '--wait'}]},
+  {title: 'Messages from Redis, a second', write: rate, lines: [{of: 'received_per_second', name: '', colour: '--accent'}]},
+  {title: 'Deliveries to clients, a second', write: rate, lines: [{of: 'delivered_per_second', name: '', colour: '--accent'}]},
+  {title: 'Redis round trip', write: span, lines: [
+    {of: 'round_trip_p50_seconds', name: 'p50', colour: '--accent'}, {of: 'round_trip_p99_seconds', name: 'p99', colour: '--wait'}]},
+  {title: 'Fan-out: from Redis to the last send', write: span, lines: [
+    {of: 'fanout_p50_seconds', name: 'p50', colour: '--accent'}, {of: 'fanout_p99_seconds', name: 'p99', colour: '--wait'}]},
+  {title: 'Clients told of a gap, a second', write: rate, lines: [{of: 'gaps_per_second', name: '', colour: '--bad'}]},
+  {title: 'Tokens refused, a second', write: rate, lines: [{of: 'auth_failures_per_second', name: '', colour: '--bad'}]},
+];
+const plots = specs.map(spec => new Plot(spec));
+$('plots').append(...plots.map(p => p.figure));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plots.forEach(p => p.redraw()));
+
+let answered = 0; // when the last answer came, on performance's clock; 0: none did
+let paused = false;
+let asking: Promise<void> | undefined;
+
+async function ask(): Promise<void> {
+  try {
+    const answer = await fetch('overview.json', {cache: 'no-store', signal: AbortSignal.timeout(patience)});
+    if (!answer.ok) throw new Error(String(answer.status));
+    show(await answer.json());
+    answered = performance.now();
+  } catch {
+    // The age of the last answer tells.
+  }
+  tellAge();
+}
+
+/** look asks, unless somebody does, or nobody would see it. */
+function look(): void {
+  if (document.hidden || paused) return;
+  asking ??= ask().finally(() => { asking = undefined; });
+}
+
+function tile(id: string, value: string, more: string, tone: Tone | '' = ''): void {
+  set($(id), value);
+  set($(`${id}-more`), more);
+  $(id).dataset.tone = tone;
+}
+
+function show(o: Overview): void {
+  const v = judge(o);
+  $('state').dataset.tone = v.tone;
+  set($('state'), v.state);
+  set($('verdict'), v.text);
+  set($('version'), `${location.host} · ${o.version} · up ${span((Date.parse(o.now) - Date.parse(o.started)) / 1000)}`);
+  set($('as-of'), `as of ${clock(o.now)}`);
+  showDrain(o);
+  const lost = (o.messages.dropped_of_late ?? 0) + (o.messages.gaps_of_late ?? 0);
+  tile('connections', count(o.connections.now), o.connections.limit > 0 ? `of at most ${count(o.connections.limit)}` : 'no limit');
+  tile('rooms', count(o.rooms.now), `${count(o.redis.rooms)} subscribed at Redis`);
+  tile('received', rate(o.messages.received_per_second), 'from Redis, a second');
+  tile('delivered', rate(o.messages.delivered_per_second), `to clients, a second; ${bytes(o.messages.waiting_bytes)} wait`);
+  tile('redis', o.redis.up ? 'up' : 'down', redisMore(o), o.redis.up ? 'good' : 'bad');
+  tile('lost', count(lost), `${count(o.messages.gaps_of_late)} told of a gap, ${count(o.messages.dropped_of_late)} dropped`, lost > 0 ? 'wait' : '');
+  const over = `messages a second, over ${span(o.rooms.over_seconds)}`;
+  document.querySelectorAll('.over').forEach(e => set(e, over));
+  plots.forEach(p => p.show(o.history));
+  fillAll(o);
+}
+
+function redisMore(o: Overview): string {
+  if (!o.redis.up) return o.redis.reason;
+  const parts = [`round trip ${span(o.redis.round_trip_p50_seconds)}, p99 ${span(o.redis.round_trip_p99_seconds)}`];
+  if (o.redis.masters !== null) parts.push(`${count(o.redis.masters_proven)} of ${count(o.redis.masters)} masters proven`);
+  if (o.redis.sentinels !== null) parts.push(`${count(o.redis.sentinels)} Sentinels`);
+  return parts.join('; ');
+}
+
+function showDrain(o: Overview): void {
+  $('drain').hidden = o.drain === null;
+  if (o.drain === null) return;
+  const {total, remaining, closing, period_seconds, delay_seconds, began} = o.drain;
+  const bar = $('drain-bar') as HTMLProgressElement;
+  bar.max = Math.max(total, 1);
+  bar.value = total - remaining;
+  set($('drain-text'), `Draining since ${clock(began)}: ` + (closing
+    ? `${count(total - remaining)} of ${count(total)} connections are closed, evenly over ${span(period_seconds)}.`
+    : `not ready; new clients are let in for ${span(delay_seconds)}, until load balancers have noticed.`));
+}
+
+/** tellAge says so when there is no answer. */
+function tellAge(): void {
+  const age = performance.now() - answered;
+  const silent = !paused && !document.hidden && (answered === 0 || age > stale);
+  $('silent').hidden = !silent;
+  document.body.classList.toggle('stale', silent);
+  if (!silent) return;
+  set($('silent-text'), answered === 0 ? 'No answer yet.' : `No answer: the last came ${span(Math.round(age / 1000))} ago. What stands below is of then.`);
+  $('state').dataset.tone = 'bad';
+  set($('state'), 'No answer');
+}
+
+$('pause').addEventListener('click', () => {
+  paused = !paused;
+  $('pause').ariaPressed = String(paused);
+  set($('pause'), paused ? 'Paused' : 'Pause');
+  if (!paused) look();
+});
+document.addEventListener('visibilitychange', look);
+setInterval(look, every);
+setInterval(tellAge, 1000);
+look();
