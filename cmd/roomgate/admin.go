@@ -39,13 +39,18 @@ func (s *server) adminHandler() http.Handler {
 }
 
 func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
-	defer cancel()
-	if err := s.ready(ctx); err != nil {
+	if err := s.readySoon(r.Context()); err != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reason": err.Error()})
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"ready": true})
+}
+
+// readySoon is ready for who does not wait longer than a probe.
+func (s *server) readySoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	return s.ready(ctx)
 }
 
 func (s *server) serveCheck(w http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roomgate/roomgate/config"
 	"github.com/roomgate/roomgate/internal/redistest"
+	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -211,4 +213,32 @@ func fieldsOf(t reflect.Type, prefix string, names map[string]bool) {
 			names[name] = true
 		}
 	}
+}
+
+// What the view costs: the process each 5 s, and who asks.
+func BenchmarkOverview(b *testing.B) {
+	c, err := config.Load(config.Source{Environ: []string{"JWT_SECRET=" + testSecret}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := newServer(c, secrecy.Log(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("sample", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.metrics.Gather(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("answer", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := json.Marshal(s.overview(b.Context())); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -52,9 +52,9 @@ func newHistory(from prometheus.Gatherer) *history.History {
 // each who does: it walks all rooms.
 type tops struct {
 	mu      sync.Mutex // held during a look
-	at      time.Time  // of the last that succeeded
+	at      time.Time  // of the last look
 	top     gateway.Top
-	trouble string // why the last look failed; empty: it did not
+	trouble string // why the last look failed, and top is older; empty: it did not
 }
 
 // look returns who is busiest, as it was up to topAge ago.
@@ -64,21 +64,21 @@ func (t *tops) look(ctx context.Context, g *gateway.Gateway) (gateway.Top, strin
 	if time.Since(t.at) < topAge {
 		return t.top, t.trouble
 	}
-	ctx, cancel := context.WithTimeout(ctx, topTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), topTime) // it is for others, too
 	defer cancel()
 	top, err := g.Top(ctx, topMost)
-	if err != nil {
+	if t.at, t.trouble = time.Now(), ""; err != nil {
 		t.trouble = err.Error()
 		return t.top, t.trouble
 	}
-	t.at, t.top, t.trouble = time.Now(), top, ""
+	t.top = top
 	return top, ""
 }
 
 // overview looks at everything that the operator's view shows.
 func (s *server) overview(ctx context.Context) overview {
 	o := overview{Version: readBuild().version, Now: time.Now(), Started: s.started, Drain: s.drainNow(), Events: s.recent.events()}
-	o.Ready, o.Reason = told(s.ready(ctx))
+	o.Ready, o.Reason = told(s.readySoon(ctx))
 	o.Redis.Up, o.Redis.Reason = told(s.broker.Ready())
 	o.Redis.Rooms = s.broker.Rooms()
 	o.Connections.Now, o.Connections.Limit = s.gateway.Connections(), s.budget.Load().connections

@@ -5,13 +5,14 @@ import {fillAll, set} from './tables';
 import {judge, type Tone} from './verdict';
 
 const every = 5000; // ms between two looks: the gateway takes a sample as often
+const everyOfDrain = 1000; // likewise while it drains
 const patience = 4000; // ms that an answer may take
 const stale = 8000; // ms after which the page says that there was none
 
 const $ = (id: string) => document.getElementById(id)!;
 
 const specs: PlotSpec[] = [
-  {title: 'Connections', write: count, lines: [{of: 'connections', name: '', colour: '--accent'}]},
+  {title: 'Connections', write: count, whole: true, lines: [{of: 'connections', name: '', colour: '--accent'}]},
   {title: 'Opened and closed, a second', write: rate, lines: [
     {of: 'opened_per_second', name: 'opened', colour: '--accent'}, {of: 'closed_per_second', name: 'closed', colour: '--wait'}]},
   {title: 'Messages from Redis, a second', write: rate, lines: [{of: 'received_per_second', name: '', colour: '--accent'}]},
@@ -29,7 +30,9 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot
 
 let answered = 0; // when the last answer came, on performance's clock; 0: none did
 let paused = false;
-let asking: Promise<void> | undefined;
+let draining = false;
+let asking = false;
+let next: ReturnType<typeof setTimeout> | undefined; // of the next look
 
 async function ask(): Promise<void> {
   try {
@@ -43,10 +46,14 @@ async function ask(): Promise<void> {
   tellAge();
 }
 
-/** look asks, unless somebody does, or nobody would see it. */
-function look(): void {
-  if (document.hidden || paused) return;
-  asking ??= ask().finally(() => { asking = undefined; });
+/** look asks now, and again and again, unless nobody would see it. */
+async function look(): Promise<void> {
+  clearTimeout(next);
+  if (document.hidden || paused || asking) return;
+  asking = true;
+  await ask();
+  asking = false;
+  next = setTimeout(look, draining ? everyOfDrain : every);
 }
 
 function tile(id: string, value: string, more: string, tone: Tone | '' = ''): void {
@@ -85,7 +92,8 @@ function redisMore(o: Overview): string {
 }
 
 function showDrain(o: Overview): void {
-  $('drain').hidden = o.drain === null;
+  draining = o.drain !== null;
+  $('drain').hidden = !draining;
   if (o.drain === null) return;
   const {total, remaining, closing, period_seconds, delay_seconds, began} = o.drain;
   const bar = $('drain-bar') as HTMLProgressElement;
@@ -112,9 +120,8 @@ $('pause').addEventListener('click', () => {
   paused = !paused;
   $('pause').ariaPressed = String(paused);
   set($('pause'), paused ? 'Paused' : 'Pause');
-  if (!paused) look();
+  if (!paused) void look();
 });
 document.addEventListener('visibilitychange', look);
-setInterval(look, every);
 setInterval(tellAge, 1000);
-look();
+void look();

@@ -6,10 +6,19 @@ import {clock} from './format';
 interface Line { of: Exclude<keyof History, 'times' | 'step_seconds'>; name: string; colour: string }
 
 /** A PlotSpec is what one plot shows, and how its values are written. */
-export interface PlotSpec { title: string; lines: Line[]; write: (n: Num) => string }
+export interface PlotSpec {
+  title: string;
+  lines: Line[];
+  write: (n: Num) => string;
+  whole?: boolean; // there are no halves of it
+}
 
 const minutes15 = 15 * 60;
 const height = 132;
+
+const together = uPlot.sync('moment'); // all plots show the values of one moment
+
+const wholeSteps = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap(n => [n, 2 * n, 5 * n]); // between two marks of an axis
 
 const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -35,7 +44,7 @@ export class Plot {
     this.figure.append(caption, this.#box);
     this.#plot = new uPlot(this.#options(), [[], ...spec.lines.map(() => [])], this.#box);
     this.#box.addEventListener('keydown', event => this.#walk(event));
-    this.#box.addEventListener('blur', () => this.#plot.setCursor({left: -10, top: -10}));
+    this.#box.addEventListener('blur', () => together.plots.forEach(p => p.setCursor({left: -10, top: -10})));
     new ResizeObserver(() => this.#plot.setSize({width: this.#box.clientWidth, height})).observe(this.#box);
   }
 
@@ -54,14 +63,14 @@ export class Plot {
     const axis = {stroke: () => colour('--soft'), font: '11px system-ui, sans-serif', grid: {stroke: () => colour('--line'), width: 1}, ticks: {show: false}};
     return {
       width: 320, height, legend: {show: false}, padding: [8, 8, 0, 0],
-      cursor: {y: false, drag: {x: false, y: false}, sync: {key: 'all'}, points: {size: 6}},
+      cursor: {y: false, drag: {x: false, y: false}, sync: {key: together.key}, points: {size: 6}},
       scales: {
         x: {range: (_, __, max) => [(max ?? 0) - minutes15, max ?? minutes15]},
         y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]},
       },
       axes: [
         {...axis, size: 24, space: 70},
-        {...axis, size: 56, space: 32, gap: 6, values: (_, ticks) => ticks.map(t => this.#spec.write(t))},
+        {...axis, size: 56, space: 32, gap: 6, values: (_, ticks) => ticks.map(t => this.#spec.write(t)), ...(this.#spec.whole && {incrs: wholeSteps})},
       ],
       series: [{}, ...this.#spec.lines.map(line => ({stroke: () => colour(line.colour), width: 1.5, points: {show: false}, spanGaps: false}))],
       hooks: {setCursor: [() => this.#tell()]},
@@ -98,6 +107,6 @@ export class Plot {
     if (to === undefined) return;
     event.preventDefault();
     const time = times[Math.max(0, Math.min(last, to))];
-    if (time !== undefined) this.#plot.setCursor({left: this.#plot.valToPos(time, 'x'), top: 10});
+    if (time !== undefined) together.plots.forEach(p => p.setCursor({left: p.valToPos(time, 'x'), top: 10}));
   }
 }
