@@ -21,12 +21,14 @@ const (
 
 // adminHandler serves admin.addr.
 func (s *server) adminHandler() http.Handler {
-	mux := http.NewServeMux()
-	s.handleOperator(mux)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	probes := http.NewServeMux() // for whoever asks: they tell little, and probes come under any name
+	probes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
 	})
-	mux.HandleFunc("GET /readyz", s.serveReady)
+	probes.HandleFunc("GET /readyz", s.serveReady)
+
+	mux := http.NewServeMux()
+	s.handleOperator(mux)
 	mux.HandleFunc("GET /debug/check", s.serveCheck)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{Registry: s.metrics}))
 
@@ -35,7 +37,8 @@ func (s *server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	return mux
+	probes.Handle("/", refuseRebinding(mux))
+	return probes
 }
 
 func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {

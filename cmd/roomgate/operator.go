@@ -7,8 +7,8 @@ import (
 
 // handleOperator serves the operator's view, and what it reads.
 func (s *server) handleOperator(mux *http.ServeMux) {
-	mux.Handle("GET /", refuseRebinding(s.operator))
-	mux.Handle("GET /overview.json", refuseRebinding(http.HandlerFunc(s.serveOverview)))
+	mux.Handle("GET /", s.operator)
+	mux.HandleFunc("GET /overview.json", s.serveOverview)
 }
 
 func (s *server) serveOverview(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ const (
 	topMost        = 20  // rooms of each kind, and talkers
 	topAge         = 2 * time.Second
 	topTime        = 2 * time.Second // that a look may take
+	topOld         = time.Minute     // a rate over more is none of now: who comes first gets it at the next look
 )
 
 // Metrics that the overview is made of.
@@ -98,7 +100,12 @@ func told(err error) (ok bool, reason string) {
 // take fills in who is busiest.
 func (o *overview) take(t gateway.Top, trouble string) {
 	o.Rooms.Now, o.Rooms.Over, o.Rooms.Trouble = t.Rooms, measure(t.Over.Seconds()), trouble
-	rate := func(messages uint64) measure { return measure(float64(messages) / t.Over.Seconds()) }
+	rate := func(messages uint64) measure {
+		if t.Over > topOld {
+			return measure(math.NaN())
+		}
+		return measure(float64(messages) / t.Over.Seconds())
+	}
 	rooms := func(list []gateway.RoomCount) []roomOverview {
 		out := make([]roomOverview, len(list))
 		for i, r := range list {
@@ -121,7 +128,7 @@ func (o *overview) read(s history.Samples) {
 	o.Messages = messagesOverview{
 		Received: last(received), Delivered: last(delivered),
 		FanoutP50: measure(s.QuantileOfAll(mFanout, .5)), FanoutP99: measure(s.QuantileOfAll(mFanout, .99)),
-		Dropped: ofLate(s, mDrops), Gaps: ofLate(s, mGaps), Waiting: measure(s.Last(mWaiting, "")),
+		Dropped: ofLate(s, mDrops, "closing"), Gaps: ofLate(s, mGaps), Waiting: measure(s.Last(mWaiting, "")),
 	}
 	o.Redis.RoundTripP50, o.Redis.RoundTripP99 = measure(s.QuantileOfAll(mRoundTrip, .5)), measure(s.QuantileOfAll(mRoundTrip, .99))
 	o.Redis.Reconnects, o.Redis.Gaps = counts(s, mReconnects), ofLate(s, mRedisGaps)
@@ -140,9 +147,12 @@ func (o *overview) read(s history.Samples) {
 	o.History = h
 }
 
-// ofLate is by how much the counters of one metric have grown, over all samples.
-func ofLate(s history.Samples, metric string) (sum measure) {
+// ofLate is by how much the counters of one metric have grown, over all samples, but for some.
+func ofLate(s history.Samples, metric string, but ...string) (sum measure) {
 	for _, labels := range s.Labels(metric) {
+		if slices.Contains(but, labels) {
+			continue
+		}
 		sum += measure(s.Increase(metric, labels))
 	}
 	return sum

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
 	recentMost      = 100 // records that are kept
+	recentOfKind    = 20  // of these, of one event and message: a flood of one kind must not push out the others
 	recentAttrs     = 16  // of each
 	recentTextBytes = 300 // of each text
 )
@@ -31,9 +33,8 @@ type recent struct {
 }
 
 type recentRing struct {
-	mu    sync.Mutex // guards what follows
-	list  [recentMost]recentEvent
-	taken int // the last stands at (taken-1) % recentMost
+	mu   sync.Mutex    // guards what follows
+	list []recentEvent // the last stands last
 }
 
 func newRecent() *recent { return &recent{ring: &recentRing{}} }
@@ -46,9 +47,11 @@ func (r *recent) Handle(_ context.Context, record slog.Record) error {
 	e := recentEvent{Time: record.Time, Level: record.Level.String(), Message: cut(record.Message), Attributes: map[string]string{}}
 	take := func(a slog.Attr) bool {
 		text := cut(a.Value.Resolve().String())
-		if a.Key == "event" {
+		switch {
+		case a.Key == "event":
 			e.Event = text
-		} else if len(e.Attributes) < recentAttrs {
+		case a.Key == "panic" || a.Key == "stack": // could be anything, and the log has it
+		case len(e.Attributes) < recentAttrs:
 			e.Attributes[a.Key] = text
 		}
 		return true
@@ -69,20 +72,33 @@ func (r *recent) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup is that of a logger. Groups are not told apart: there are none in this log.
 func (r *recent) WithGroup(string) slog.Handler { return r }
 
+// add keeps e, in the place of the oldest of its kind or of all.
 func (r *recentRing) add(e recentEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list[r.taken%recentMost] = e
-	r.taken++
+	same, oldest := 0, 0
+	for i := len(r.list) - 1; i >= 0; i-- {
+		if r.list[i].Event == e.Event && r.list[i].Message == e.Message {
+			same, oldest = same+1, i
+		}
+	}
+	switch {
+	case same >= recentOfKind:
+		r.list = slices.Delete(r.list, oldest, oldest+1)
+	case len(r.list) >= recentMost:
+		r.list = slices.Delete(r.list, 0, 1)
+	}
+	r.list = append(r.list, e)
 }
 
 // events returns what is kept, the last first.
 func (r *recent) events() []recentEvent {
 	r.ring.mu.Lock()
 	defer r.ring.mu.Unlock()
-	list := make([]recentEvent, 0, min(r.ring.taken, recentMost))
-	for i := r.ring.taken - 1; i >= 0 && len(list) < recentMost; i-- {
-		list = append(list, r.ring.list[i%recentMost])
+	list := slices.Clone(r.ring.list)
+	slices.Reverse(list)
+	if list == nil {
+		list = []recentEvent{} // not null
 	}
 	return list
 }

@@ -32,6 +32,19 @@ func TestLastHundredWarningsAreKeptTheNewestFirst(t *testing.T) {
 	}
 }
 
+func TestAFloodOfOneKindPushesOutNoOther(t *testing.T) {
+	log, kept := newRecentLog(t)
+	log.Error("redis connection lost")
+	for range 1000 {
+		log.Warn("security", "event", "auth_failed")
+	}
+	log.Warn("security", "event", "origin_refused")
+	got := kept.events()
+	if len(got) != recentOfKind+2 || got[0].Event != "origin_refused" || got[len(got)-1].Message != "redis connection lost" {
+		t.Errorf("got %d, from %+v to %+v, want the last %d of the flood between the two others", len(got), got[0], got[len(got)-1], recentOfKind)
+	}
+}
+
 func TestKeptWarningHasItsEventAndAttributesAndThoseOfItsLogger(t *testing.T) {
 	log, kept := newRecentLog(t)
 	log.With("redis", "redis://here:6379").WithGroup("").Error("lost", "event", "redis_lost", "error", errors.New("broken pipe"), "took", 1500*time.Millisecond)

@@ -34,6 +34,14 @@ export function bytes(n: Num): string {
 /** clock writes a time of day. */
 export const clock = (t: string | number): string => new Date(t).toTimeString().slice(0, 8);
 
+const day = new Intl.DateTimeFormat('en', {day: 'numeric', month: 'short'});
+
+/** when is clock, with the day before it unless that is today's. */
+export function when(t: string, now: string): string {
+  const then = new Date(t);
+  return then.toDateString() === new Date(now).toDateString() ? clock(t) : `${day.format(then)} ${clock(t)}`;
+}
+
 /** sum adds what is known. */
 export const sum = (list: Num[]): number => list.reduce<number>((total, n) => total + (n ?? 0), 0);
 

@@ -1,8 +1,8 @@
 import type {Overview} from './overview';
-import {bytes, clock, count, rate, span} from './format';
+import {bytes, clock, count, rate, span, when} from './format';
 import {Plot, type PlotSpec} from './plots';
 import {fillAll, set} from './tables';
-import {judge, type Tone} from './verdict';
+import {judge, type Tone, type Verdict} from './verdict';
 
 const every = 5000; // ms between two looks: the gateway takes a sample as often
 const everyOfDrain = 1000; // likewise while it drains
@@ -29,31 +29,44 @@ $('plots').append(...plots.map(p => p.figure));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plots.forEach(p => p.redraw()));
 
 let answered = 0; // when the last answer came, on performance's clock; 0: none did
+let looking = 0; // since when it has been asked for answers, likewise: a page that was hidden is owed none of before
+let problem = ''; // of the last look; empty: it was answered
+let last: Overview | undefined;
 let paused = false;
 let draining = false;
 let asking = false;
 let next: ReturnType<typeof setTimeout> | undefined; // of the next look
 
 async function ask(): Promise<void> {
+  let o: Overview;
   try {
     const answer = await fetch('overview.json', {cache: 'no-store', signal: AbortSignal.timeout(patience)});
-    if (!answer.ok) throw new Error(String(answer.status));
-    show(await answer.json());
-    answered = performance.now();
-  } catch {
-    // The age of the last answer tells.
+    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+    o = await answer.json();
+  } catch (error) {
+    problem = (error as Error).message;
+    return;
   }
-  tellAge();
+  answered = performance.now();
+  problem = '';
+  last = o;
+  show(o); // what it throws is a fault of ours, and for the console
 }
 
 /** look asks now, and again and again, unless nobody would see it. */
 async function look(): Promise<void> {
   clearTimeout(next);
-  if (document.hidden || paused || asking) return;
+  if (document.hidden || paused) looking = 0;
+  else looking ||= performance.now();
+  if (looking === 0 || asking) return;
   asking = true;
-  await ask();
-  asking = false;
-  next = setTimeout(look, draining ? everyOfDrain : every);
+  try {
+    await ask();
+  } finally {
+    asking = false;
+    tellAge();
+    next = setTimeout(look, draining ? everyOfDrain : every);
+  }
 }
 
 function tile(id: string, value: string, more: string, tone: Tone | '' = ''): void {
@@ -62,11 +75,16 @@ function tile(id: string, value: string, more: string, tone: Tone | '' = ''): vo
   $(id).dataset.tone = tone;
 }
 
-function show(o: Overview): void {
-  const v = judge(o);
+function showVerdict(v: Verdict): void {
   $('state').dataset.tone = v.tone;
   set($('state'), v.state);
   set($('verdict'), v.text);
+  const title = `${v.state} · ${location.host} · roomgate`;
+  if (document.title !== title) document.title = title;
+}
+
+function show(o: Overview): void {
+  showVerdict(judge(o));
   set($('version'), `${location.host} · ${o.version} · up ${span((Date.parse(o.now) - Date.parse(o.started)) / 1000)}`);
   set($('as-of'), `as of ${clock(o.now)}`);
   showDrain(o);
@@ -99,28 +117,35 @@ function showDrain(o: Overview): void {
   const bar = $('drain-bar') as HTMLProgressElement;
   bar.max = Math.max(total, 1);
   bar.value = total - remaining;
-  set($('drain-text'), `Draining since ${clock(began)}: ` + (closing
+  set($('drain-text'), `Draining since ${when(began, o.now)}: ` + (closing
     ? `${count(total - remaining)} of ${count(total)} connections are closed, evenly over ${span(period_seconds)}.`
     : `not ready; new clients are let in for ${span(delay_seconds)}, until load balancers have noticed.`));
 }
 
-/** tellAge says so when there is no answer. */
+/** tellAge says so when what is shown is not of now. */
 function tellAge(): void {
-  const age = performance.now() - answered;
-  const silent = !paused && !document.hidden && (answered === 0 || age > stale);
+  const now = performance.now();
+  const age = span(Math.round((now - answered) / 1000));
+  const silent = looking > 0 && now - Math.max(answered, looking) > stale;
   $('silent').hidden = !silent;
-  document.body.classList.toggle('stale', silent);
-  if (!silent) return;
-  set($('silent-text'), answered === 0 ? 'No answer yet.' : `No answer: the last came ${span(Math.round(age / 1000))} ago. What stands below is of then.`);
-  $('state').dataset.tone = 'bad';
-  set($('state'), 'No answer');
+  document.body.classList.toggle('stale', silent || paused);
+  set($('silent-age'), silent && answered > 0 ? `The last answer came ${age} ago, and what stands below is of then.` : '');
+  if (silent) {
+    set($('silent-text'), `roomgate does not answer: ${problem || 'nothing comes'}`);
+    showVerdict({tone: 'bad', state: 'No answer', text: ''});
+  } else if (paused) {
+    showVerdict({tone: 'wait', state: 'Paused', text: answered > 0 ? `What stands below is ${age} old` : ''});
+  } else if (last && !problem) {
+    showVerdict(judge(last));
+  }
 }
 
 $('pause').addEventListener('click', () => {
   paused = !paused;
   $('pause').ariaPressed = String(paused);
   set($('pause'), paused ? 'Paused' : 'Pause');
-  if (!paused) void look();
+  void look();
+  tellAge();
 });
 document.addEventListener('visibilitychange', look);
 setInterval(tellAge, 1000);

@@ -1,5 +1,5 @@
 import type {Count, LogLine, Overview, Room} from './overview';
-import {clock, count, rate, words} from './format';
+import {count, rate, when, words} from './format';
 
 /** fill makes a table's body have these rows. What has not changed is left alone, so that a selection stays. */
 export function fill(id: string, rows: string[][], shares?: number[]): void {
@@ -30,7 +30,7 @@ const rooms = (id: string, list: Room[], of: (r: Room) => number) =>
   fill(id, list.map(r => [r.room, count(r.members), rate(r.messages_per_second)]), shares(list.map(of)));
 
 const counts = (id: string, list: Count[]) =>
-  fill(id, list.slice(0, 12).map(c => [words(c.reason), count(c.of_late), count(c.total)]));
+  fill(id, list.map(c => [words(c.reason), count(c.of_late), count(c.total)]));
 
 /** fillAll shows all tables of o. */
 export function fillAll(o: Overview): void {
@@ -42,15 +42,15 @@ export function fillAll(o: Overview): void {
   counts('refused', o.refused);
   counts('limits', o.limits);
   counts('closed', o.closed);
-  fill('events', o.events.map(event));
+  fill('events', o.events.map(e => event(e, o.now)));
   document.querySelectorAll<HTMLTableRowElement>('#events tbody tr').forEach((row, i) => { row.dataset.level = o.events[i]?.level; });
 }
 
 /** event is a line of the log as a row: when, what, who, why, and all else. */
-function event(e: LogLine): string[] {
+function event(e: LogLine, now: string): string[] {
   const {sub, conn, addr, reason, ...rest} = e.attributes;
   const who = [sub, addr, conn].filter(Boolean).join(' · ');
   const more = Object.entries(rest).map(([key, value]) => `${key}=${value}`).join(' ');
   const what = e.event && e.message === 'security' ? words(e.event) : e.message;
-  return [clock(e.time), what, reason ? words(reason) : '', who, more];
+  return [when(e.time, now), what, reason ? words(reason) : '', who, more];
 }
