@@ -1,3 +1,4 @@
+import {execFileSync} from 'node:child_process';
 import type {BrowserContext, Page} from '@playwright/test';
 import {demo, freePort, gateway, Publisher, redisServer, token, type Gateway, type Program} from './start';
 import {expect, expectAccessible, test} from './watched';
@@ -104,7 +105,7 @@ test.describe('with a real Redis', () => {
     await expect(page.locator('#use')).toBeDisabled();
     await page.fill('#pasted', token('u1', '42', 'org:7:*', 'log:**'));
     await expect(page.locator('#claims')).toContainText('u1');
-    await expect(page.locator('#expiry')).toHaveText(/^in (60 min|1 h)$/);
+    await expect(page.locator('#expiry')).toHaveText(/^in (59:\d\d min|1 h)$/);
     for (const [room, verdict] of [['42', 'may join, by 42; may publish'], ['org:7:chat', 'may join, by org:7:*; may publish'],
       ['org:7:a:b', 'not by this token'], ['org:7:', 'not by this token'], ['log:a:b', 'may join, by log:**; may publish'], ['a b', 'not a room’s name']]) {
       await page.fill('#try-room', room!);
@@ -180,9 +181,20 @@ test.describe('the demo', () => {
     await open(page);
     await expect(page.locator('#room-name')).toHaveText('Room 42');
     await expect(page.locator('#snippet')).toHaveText(`redis-cli -p ${d.redisPort()} PUBLISH room:42 '{"text":"hi"}'`);
-    for (const language of ['curl', 'Python', 'Node', 'PHP', 'Go']) {
-      await page.click(`#languages button:text-is("${language}")`);
+    for (const language of ['roomgate', 'curl', 'Python', 'Node', 'PHP', 'Go']) {
+      await page.getByRole('button', {name: language, exact: true}).click();
       await expect(page.locator('#snippet')).toContainText(String(d.redisPort()));
+    }
+  });
+
+  test('what the snippets for a shell publish arrives', async ({page}) => {
+    await open(page);
+    let arrived = 0;
+    for (const language of ['redis-cli', 'roomgate', 'curl']) {
+      await page.getByRole('button', {name: language, exact: true}).click();
+      execFileSync('bash', ['-c', await page.locator('#snippet').innerText()], {timeout: 10_000});
+      await expect(messages(page)).toHaveCount(++arrived);
+      await expect(messages(page).last()).toContainText('{"text":"hi"}');
     }
   });
 
@@ -228,7 +240,7 @@ test.describe('the demo', () => {
     const before = await conn(page);
     await expect(story(page).filter({hasText: 'expiring: the token ends in'})).toBeVisible();
     await expect(story(page).filter({hasText: 'the new token is taken'})).toBeVisible({timeout: 15_000});
-    await expect(page.locator('#expiry')).toHaveText(/^in 1\d min$/);
+    await expect(page.locator('#expiry')).toHaveText(/^in 1[45]:\d\d min$/);
     expect(await conn(page)).toBe(before);
   });
 

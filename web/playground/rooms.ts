@@ -6,7 +6,7 @@ const painted = 120; // of the room that is looked at
 const atOnce = 24; // that one animation frame may add: more than anybody reads
 const roomsMost = 200; // logs; the gateway's own limit of rooms is less
 const textMost = 2000; // characters shown of a message
-const largeMessage = 16_384; // characters of a frame from which only the shown part is kept
+const largeMessage = 8192; // characters of a frame from which only the shown part is kept
 
 type Kind = '' | 'note' | 'warn';
 interface Entry {
