@@ -23,7 +23,7 @@ type laneRule struct {
 }
 
 // laneRules are both ends, and what stands between them. A room that a message comes for has a member at
-// least, so up to 0 is never.
+// least, so up to 0 is never, and so is eight times that.
 func laneRules() []peer {
 	return []peer{
 		&laneRule{label: "whoever posts, always", small: 1 << 30},
@@ -52,7 +52,7 @@ func (p *laneRule) prepare(ctx context.Context, r *rig) error {
 		return err
 	}
 	if p.small < 0 {
-		p.label = fmt.Sprintf("roomgate: whoever posts, up to %s members", small)
+		p.label = fmt.Sprintf("roomgate: whoever posts, up to %s members, and to 8 times that while it has time", small)
 		return p.roomgate.prepare(ctx, r)
 	}
 	name := "roomgate-" + strconv.Itoa(p.small)

@@ -50,9 +50,10 @@ type Gateway struct {
 	start    time.Time
 	seed     maphash.Seed
 
-	lanes  []*lane
-	wheel  wheel
-	poller *poller
+	lanes   []*lane
+	posting posting
+	wheel   wheel
+	poller  *poller
 
 	ctx    context.Context // of everything the gateway waits for; ends when Run does
 	cancel context.CancelFunc

@@ -37,6 +37,9 @@ func (e *event) about() string {
 // costs more than the wake-up (about 5 µs against 6 a send, docs/adr/0004).
 const smallRoom = 4
 
+// mediumRoom is up to how many members whoever posts delivers by itself as long as it has time (docs/adr/0032).
+const mediumRoom = 8 * smallRoom
+
 // eventOverhead is what a message is counted as beside its payload and its room's name: about what
 // it takes to keep it, as an event, in arrays that double as they grow, and in its room until it is sent.
 const eventOverhead = 256
@@ -56,7 +59,7 @@ func (l *lane) post(e event) {
 	}
 	l.running = true
 	l.mu.Unlock()
-	if e.kind != eventMessage && e.kind != eventGap || l.small(e.room) {
+	if e.kind != eventMessage && e.kind != eventGap || l.small(&e) {
 		l.work()
 		if l.rest() {
 			return
@@ -104,10 +107,16 @@ func (l *lane) ask(e event) {
 	}
 }
 
-// small reports whether a message to room is little work. The caller is the runner.
-func (l *lane) small(name string) bool {
-	r := l.rooms[name]
-	return r == nil || len(r.members) <= smallRoom
+// small reports whether e, which happens to a room, is little work. The caller is the runner.
+func (l *lane) small(e *event) bool {
+	r := l.rooms[e.room]
+	switch {
+	case r == nil || len(r.members) <= smallRoom:
+		return true
+	case len(r.members) > mediumRoom || e.kind != eventMessage:
+		return false
+	}
+	return l.g.posting.take(len(r.members), e.at)
 }
 
 // rest ends the running, unless something waits.
