@@ -101,13 +101,13 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Content-Security-Policy", policy(r.Host))
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "no-referrer")
-	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 }
 
-// plainHost is a Host header that can be written into a policy: a name or an address, and a port.
-var plainHost = regexp.MustCompile(`^[A-Za-z0-9._:\[\]-]{1,255}$`)
+// plainHost is a Host header that can be written into a policy: a name or an IPv4 address, and a port.
+// A policy knows no addresses of IPv6.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?$`)
 
 // policy lets a page load its own files, and talk to the host that it came from, by WebSocket too:
 // not every browser takes 'self' for ws and wss.

@@ -57,10 +57,6 @@ test.describe('with a real Redis', () => {
     await page.click('#leave');
     await expect(page.locator('#room-name')).toHaveText('Room 42');
     await expect(messages(page).last()).toContainText('for 42');
-    await page.fill('#join-room', 'secret');
-    await page.press('#join-room', 'Enter');
-    await expect(messages(page).last()).toContainText('forbidden (room secret)');
-    await expect(page.locator('#room-name')).toHaveText('Room 42');
     backend.end();
   });
 
@@ -91,11 +87,50 @@ test.describe('with a real Redis', () => {
     expect(await conn(page)).toBe(before);
   });
 
-  test('a token in the address is used, and is out of the address at once', async ({page}) => {
+  test('a token in the address is out of it at once, and used by a click', async ({page}) => {
     await page.goto(`${g.page}#token=${token('a', '42')}`);
-    await expect(page.locator('#state-text')).toHaveText('Connected');
+    await expect(page.locator('#pasted')).toHaveValue(/^eyJ/);
     expect(page.url()).toBe(g.page);
+    await page.evaluate(t => { location.hash = `token=${t}`; }, token('b', '42')); // in the page that is open, too
+    await expect(page.locator('#claims')).toContainText('b');
+    expect(page.url()).toBe(g.page);
+    await page.click('#use');
+    await expect(page.locator('#state-text')).toHaveText('Connected');
+    await expect(page.locator('#footer-conn')).toContainText('sub b');
     expect(await page.evaluate(() => Object.keys(localStorage).length + Object.keys(sessionStorage).length + document.cookie.length)).toBe(0);
+  });
+
+  test('a token that is refused is told, with the reason', async ({page}) => {
+    await page.goto(g.page);
+    const [head, claims] = token('a', '42').split('.');
+    await page.fill('#pasted', `${head}.${claims}.${'A'.repeat(43)}`);
+    await page.click('#use');
+    await expect(page.locator('#state-text')).toHaveText('Closed');
+    await expect(page.locator('#state-more')).toContainText('4002');
+    await expect(page.locator('#empty')).toContainText('4002');
+  });
+
+  test('a page whose origin may not connect is told of the setting', async ({page}) => {
+    const strict = await (await gateway(redisPort, '--http.allowed_origins', 'https://app.example.com')).start() as Gateway;
+    await page.goto(strict.page);
+    await page.fill('#pasted', token('a', '42'));
+    await page.click('#use');
+    await expect(page.locator('#empty')).toContainText('http.allowed_origins');
+    await strict.stop();
+  });
+
+  test('a room that is refused or has no such name is not shown as joined', async ({context}) => {
+    const page = await enter(context, g, 'a', '42');
+    for (let time = 1; time <= 2; time++) {
+      await page.fill('#join-room', 'secret');
+      await page.press('#join-room', 'Enter');
+      await expect(messages(page).filter({hasText: 'forbidden (room secret)'})).toHaveCount(time);
+      await expect(page.locator('#room-name')).toHaveText('Room 42');
+    }
+    await page.fill('#join-room', 'no room');
+    await page.press('#join-room', 'Enter');
+    expect(await page.locator('#join-room').evaluate((input: HTMLInputElement) => input.validationMessage)).toContain('A room is');
+    await expect(page.locator('#room-name')).toHaveText('Room 42');
   });
 
   test('a token is read before it is used: claims, expiry, and the rooms that it allows', async ({page}) => {

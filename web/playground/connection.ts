@@ -13,6 +13,11 @@ export interface Watcher {
   tell: (text: string) => void; // what has happened, in a sentence
 }
 
+// Errors about a room after which the client does not ask for it again.
+const final = new Set(['forbidden', 'too_many_rooms', 'bad_request']);
+
+const quietAfter = 3; // failures in a row: more of the same would push the messages out
+
 const states: Record<string, string> = {
   connecting: 'Connecting', open: 'Connected', waiting: 'Disconnected', offline: 'Offline: this device has no network', closed: 'Closed',
 };
@@ -24,10 +29,15 @@ export class Connection {
   #once: string | undefined; // a token to use at the next connect, before those of the source
   #wasOpen = false;
   #back = 0; // when the next attempt is due
+  #last = ''; // why it was closed
+  #failures = 0; // attempts in a row that came to nothing
   #size = 0; // characters of the frame that is being handled
 
   constructor(readonly url: string, readonly rooms: Rooms, readonly watcher: Watcher) {
-    byId('again').addEventListener('click', () => this.#client?.reconnect());
+    byId('again').addEventListener('click', () => {
+      byId('text').focus(); // the button goes
+      this.#client?.reconnect();
+    });
     setInterval(() => this.#countDown(), 200);
   }
 
@@ -43,6 +53,9 @@ export class Connection {
   start(source: TokenSource): void {
     this.#client?.close();
     this.#wasOpen = false;
+    this.#failures = 0;
+    this.#last = '';
+    this.#hello = undefined;
     const client = new Roomgate(this.url, {
       token: async () => {
         const token = this.#once ?? await source();
@@ -76,7 +89,7 @@ export class Connection {
     client.addEventListener('error', mine(({detail}) => {
       const room = detail.room ? ` (room ${detail.room})` : '';
       this.#tell(`${detail.code}${room}: ${detail.message}`, 'warn');
-      if (detail.room && !client.rooms.includes(detail.room)) this.rooms.left(detail.room);
+      if (detail.room && final.has(detail.code)) this.rooms.refused(detail.room);
     }));
   }
 
@@ -97,9 +110,12 @@ export class Connection {
     }
     switch (frame.type) {
     case 'hello':
-      if (this.#client?.state === 'open') this.#tell('hello: the new token is taken. Nobody had to reconnect.');
+      if (this.#client?.state === 'open') {
+        this.#tell(frame.exp! > (this.#hello?.exp ?? 0) ? 'hello: the new token is taken. Nobody had to reconnect.'
+          : 'hello: the same token was sent again. It still ends when it did.');
+      }
       this.#hello = frame as Hello;
-      frame.rooms?.forEach(room => this.rooms.joined(room));
+      this.rooms.only(frame.rooms ?? []);
       byId('footer-conn').textContent = `conn ${frame.conn}${frame.sub ? `, sub ${frame.sub}` : ''}`;
       break;
     case 'subscribed':
@@ -116,15 +132,18 @@ export class Connection {
   #opened(): void {
     if (this.#wasOpen) this.#tell('Connected again, and in the same rooms.');
     this.#wasOpen = true;
+    this.#failures = 0;
+    this.#last = '';
   }
 
   #closed({code, reason, after}: Closed): void {
     this.#back = after ? Date.now() + after : 0;
+    this.#last = meaning(code, reason);
+    this.#failures++;
     this.#show();
     const deliberate = code === 1000 && after === 0;
     this.#tell(deliberate ? 'Connecting anew.' : `${meaning(code, reason)}. ${consequence(code, after)}`, deliberate ? 'note' : 'warn');
-    if (after === undefined) this.#more(meaning(code, reason));
-    else if (!this.#wasOpen && code === 1006) {
+    if (!this.#wasOpen && code === 1006) {
       this.#tell(`Never let in: is roomgate there, and may pages of ${location.origin} connect (http.allowed_origins)?`, 'warn');
     }
   }
@@ -135,7 +154,7 @@ export class Connection {
   }
 
   #tell(text: string, kind: 'note' | 'warn' = 'note', room?: string): void {
-    this.rooms.note(text, kind, room);
+    if (this.#failures <= quietAfter) this.rooms.note(text, kind, room);
     this.watcher.tell(text);
   }
 
@@ -145,7 +164,7 @@ export class Connection {
     byId('state-text').textContent = states[state]!;
     byId<HTMLButtonElement>('send').disabled = state !== 'open';
     byId('again').hidden = state === 'open' || state === 'connecting';
-    this.#more('');
+    this.#more(state === 'closed' ? this.#last : '');
     this.#countDown();
   }
 

@@ -3,6 +3,7 @@ import {Ring} from './ring';
 
 const most = 10_000; // frames kept
 const textMost = 4096; // characters kept of each: 10,000 large ones would fill the memory
+const rowText = 300; // of them that a row shows, and the filter looks at
 const rowHeight = 28; // pixels, as in style.css
 
 interface Frame {
@@ -56,6 +57,8 @@ export class FrameList {
     byId('clear').addEventListener('click', () => {
       this.#ring.clear();
       this.#held = this.#held && this.#ring.copy();
+      this.#chosen = -1;
+      byId('detail').hidden = true;
       this.#judgeAnew();
     });
   }
@@ -69,7 +72,6 @@ export class FrameList {
     const paused = !this.#held;
     this.#held = paused ? this.#ring.copy() : undefined;
     byId('pause').setAttribute('aria-pressed', String(paused));
-    byId('pause').textContent = paused ? 'Go on' : 'Pause';
     if (!paused) this.#following = true;
     this.#judgeAnew();
   }
@@ -89,7 +91,7 @@ export class FrameList {
       const frame = ring.at(n);
       if (direction && frame.out !== (direction === 'out')) continue;
       if (!pings && isPing(frame)) continue;
-      if (text && !frame.text.toLowerCase().includes(text)) continue;
+      if (text && !frame.text.slice(0, rowText).toLowerCase().includes(text)) continue;
       this.#shown.push(n);
     }
     this.#judged = ring.next;
@@ -128,6 +130,8 @@ export class FrameList {
       row.hidden = i >= rows;
       if (!row.hidden) this.#fill(row, ring, first + i);
     }
+    if (document.getElementById(`frame-${this.#chosen}`)) this.#window.setAttribute('aria-activedescendant', `frame-${this.#chosen}`);
+    else this.#window.removeAttribute('aria-activedescendant');
     this.#tell(ring);
   }
 
@@ -147,7 +151,7 @@ export class FrameList {
     time!.textContent = clock(at);
     way!.textContent = out ? '↑' : '↓';
     kind!.textContent = type || 'text';
-    body!.textContent = text.length > 300 ? text.slice(0, 300) : text;
+    body!.textContent = text.slice(0, rowText);
     length!.textContent = count(size);
   }
 
@@ -179,13 +183,14 @@ export class FrameList {
     if (top < this.#top) this.#window.scrollTop = top;
     else if (top + rowHeight > this.#top + this.#height) this.#window.scrollTop = top + rowHeight - this.#height;
     this.#choose(this.#shown[place]!);
+    this.#following = place === last; // at the end, what is new is followed again
   }
 
   #choose(n: number): void {
     const ring = this.#held ?? this.#ring;
     if (!ring.has(n)) return;
     this.#chosen = n;
-    this.#window.setAttribute('aria-activedescendant', `frame-${n}`);
+    this.#following = false; // or else it would run away
     const {text, size} = ring.at(n);
     const detail = byId('detail');
     detail.hidden = false;

@@ -7,15 +7,22 @@ const width = 120, height = 28; // of the drawing, as in index.html
 /** Draws the round trips of pings. It pings while `ping` gives a promise, and the page is looked at. */
 export function drawLatency(ping: () => Promise<number> | undefined): void {
   const trips: number[] = [];
+  let waiting = false;
   const line = byId('sparkline').querySelector('polyline')!;
   setInterval(async () => {
-    if (document.hidden) return;
+    if (document.hidden || waiting) return;
+    const trip = ping();
+    if (!trip) {
+      byId('latency').textContent = 'ping –';
+      return;
+    }
+    waiting = true;
     try {
-      const trip = await ping();
-      if (trip === undefined) return;
-      trips.push(trip);
+      trips.push(await trip);
     } catch {
       return; // the connection has ended meanwhile, which is shown elsewhere
+    } finally {
+      waiting = false;
     }
     if (trips.length > most) trips.shift();
     const top = Math.max(2, ...trips);

@@ -1,5 +1,6 @@
 import {byId, clip, clock, count, make, painter, reason} from './dom';
 import {Ring} from './ring';
+import {isRoom} from './token';
 
 const kept = 200; // entries of each room
 const painted = 120; // of the room that is looked at
@@ -20,8 +21,9 @@ class Log {
   total = 0; // messages
   before = 0; // of them a second ago
   unread = 0;
-  leave: (() => void) | undefined; // set if this page asked to join
 }
+
+const nothing = 'Nothing yet. Send a message below, or publish one from a terminal.';
 
 /** What is needed of a client here. */
 export interface Member {
@@ -34,6 +36,7 @@ export class Rooms {
   onchange: (room: string) => void = () => {}; // another room is looked at
   #member: Member | undefined;
   #logs = new Map<string, Log>();
+  #asked = new Map<string, () => void>(); // rooms that this page asked to join, and how to leave each
   #looked = '';
   #next = 0; // number of the next entry to paint
   #atEnd = true;
@@ -45,6 +48,7 @@ export class Rooms {
     const messages = byId('messages');
     messages.addEventListener('scroll', () => {
       this.#atEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 8;
+      this.#ask();
     });
     byId('composer').addEventListener('submit', event => {
       event.preventDefault();
@@ -55,9 +59,10 @@ export class Rooms {
       this.#join();
     });
     byId('leave').addEventListener('click', () => {
-      this.#logs.get(this.#looked)?.leave?.();
-      this.left(this.#looked);
+      this.refused(this.#looked);
+      byId('text').focus(); // the button may be gone
     });
+    byId<HTMLInputElement>('join-room').addEventListener('input', event => (event.target as HTMLInputElement).setCustomValidity(''));
     setInterval(() => this.#tellRate(), 1000);
   }
 
@@ -67,14 +72,30 @@ export class Rooms {
   use(member: Member | undefined): void {
     this.#member = member;
     this.#logs.clear();
+    this.#asked.clear();
     this.#looked = '';
+    byId('empty').textContent = nothing;
     this.look('');
   }
 
   joined(room: string): void {
-    if (!this.#logs.has(room) && this.#logs.size < roomsMost) this.#logs.set(room, new Log());
-    if (!this.#looked) this.look(room);
+    if (this.#logs.has(room) || this.#logs.size >= roomsMost) return;
+    this.#logs.set(room, new Log());
+    if (!this.#looked || this.#asked.has(room)) this.look(room);
     this.#askChips();
+  }
+
+  /** Takes the rooms of a hello: others were lost, unless this page asked for them, and goes on asking. */
+  only(rooms: readonly string[]): void {
+    for (const room of [...this.#logs.keys()]) if (!rooms.includes(room) && !this.#asked.has(room)) this.left(room);
+    rooms.forEach(room => this.joined(room));
+  }
+
+  /** Asks no more to be in room, and leaves it. */
+  refused(room: string): void {
+    this.#asked.get(room)?.();
+    this.#asked.delete(room);
+    this.left(room);
   }
 
   left(room: string): void {
@@ -96,6 +117,7 @@ export class Rooms {
 
   /** Tells something of room, or, without one, of all. */
   note(text: string, kind: Kind = 'note', room?: string): void {
+    if (this.#logs.size === 0) byId('empty').textContent = text; // before the first hello
     for (const [name, log] of this.#logs) {
       if (room === undefined || room === name) log.entries.push({at: Date.now(), kind, data: text});
     }
@@ -110,7 +132,7 @@ export class Rooms {
     this.#next = log ? Math.max(log.entries.first, log.entries.next - painted) : 0;
     if (log) log.unread = 0;
     byId('room-name').textContent = room ? `Room ${room}` : 'No room yet';
-    byId('leave').hidden = !log?.leave;
+    byId('leave').hidden = !this.#asked.has(room);
     this.#ask();
     this.#askChips();
     this.onchange(room);
@@ -120,13 +142,14 @@ export class Rooms {
     const input = byId<HTMLInputElement>('join-room');
     const room = input.value.trim();
     if (!room || !this.#member) return;
-    input.value = '';
-    if (!this.#logs.has(room)) {
-      const leave = this.#member.subscribe(room);
-      this.joined(room);
-      this.#logs.get(room)!.leave = leave;
+    if (!isRoom(room)) {
+      input.setCustomValidity('A room is 1 to 128 of A-Z a-z 0-9 _ . : @ = + , ~ / -');
+      input.reportValidity();
+      return;
     }
-    this.look(room);
+    input.value = '';
+    if (this.#logs.has(room)) this.look(room);
+    else if (!this.#asked.has(room)) this.#asked.set(room, this.#member.subscribe(room)); // it is shown once it is joined
   }
 
   async #send(): Promise<void> {
@@ -153,6 +176,7 @@ export class Rooms {
     this.#tell(log);
     if (!log) return;
     const {entries} = log, fresh = this.#list.childElementCount === 0;
+    if (!this.#atEnd && !fresh) return; // somebody reads further up: what is new comes when they are back
     const from = Math.max(entries.first, fresh ? this.#next : entries.next - atOnce, this.#next);
     if (from > this.#next) this.#append({at: Date.now(), kind: 'note', data: `… ${count(from - this.#next)} more, faster than anybody reads`});
     for (let n = from; n < entries.next; n++) this.#append(entries.at(n));
@@ -175,7 +199,9 @@ export class Rooms {
   }
 
   #tell(log: Log | undefined): void {
-    byId('room-count').textContent = log ? `${count(log.total)} ${log.total === 1 ? 'message' : 'messages'}${this.#rate}` : '';
+    const below = log && !this.#atEnd ? log.entries.next - this.#next : 0;
+    byId('room-count').textContent = log ? `${count(log.total)} ${log.total === 1 ? 'message' : 'messages'}${this.#rate}` +
+      (below ? `, ${count(below)} newer below` : '') : '';
   }
 
   #rate = '';

@@ -20,10 +20,13 @@ export interface Breakable {
 export class Simulator {
   #began = 0; // when the present story did; 0: none was begun
   #lines = 0;
+  #busy = false;
+  #buttons: HTMLElement[] = [];
 
   constructor(readonly link: Breakable) {
     byId('simulate').hidden = false;
     for (const button of byId('simulate').querySelectorAll<HTMLButtonElement>('[data-simulate]')) {
+      this.#buttons.push(button);
       button.addEventListener('click', () => void this.#begin(button.dataset.simulate!));
     }
   }
@@ -38,6 +41,8 @@ export class Simulator {
   }
 
   async #begin(name: string): Promise<void> {
+    if (this.#busy) return;
+    this.#hold(true);
     this.#began = performance.now();
     this.#lines = 0;
     byId('story').replaceChildren();
@@ -46,7 +51,15 @@ export class Simulator {
       await this.#break(name);
     } catch (error) {
       this.tell(`not done: ${reason(error)}`);
+    } finally {
+      this.#hold(false);
     }
+  }
+
+  /** Lets nothing else be broken meanwhile. The buttons keep the focus. */
+  #hold(busy: boolean): void {
+    this.#busy = busy;
+    for (const button of this.#buttons) button.setAttribute('aria-disabled', String(busy));
   }
 
   async #break(name: string): Promise<void> {

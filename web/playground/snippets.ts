@@ -12,7 +12,7 @@ const message = '{"text":"hi"}';
 const redisURL = (s: Settings) => (s.demo ? `redis://${s.demo.redis}` : '');
 const quoted = JSON.stringify; // also a string of Python, JavaScript and Go: a channel is printable ASCII
 const shell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-const bare = (text: string) => (/^[\w.:@=+,~/-]+$/.test(text) ? text : shell(text));
+const bare = (text: string) => (/^[\w.:@=+,/][\w.:@=+,~/-]*$/.test(text) ? text : shell(text)); // ~ and - mean something in front
 const verb = (s: Settings) => (s.sharded ? 'SPUBLISH' : 'PUBLISH');
 
 /** A command as Redis reads it (RESP), for printf. */
@@ -34,8 +34,10 @@ const snippets: Snippet[] = [
     language: 'roomgate', note: 'Where there is no redis-cli.',
     code: (s, room) => {
       const prefix = s.prefix === 'room:' ? '' : ` --redis.channel_prefix ${shell(s.prefix)}`;
-      if (!s.demo) return `REDIS_URL="$REDIS_URL" roomgate publish${prefix}${s.sharded ? ' --redis.sharded' : ''} ${bare(room)} ${shell(message)}`;
-      return `${s.demo.program} publish --redis.url ${redisURL(s)}${prefix} ${bare(room)} ${shell(message)}`;
+      const what = `${room.startsWith('-') ? '-- ' : ''}${bare(room)} ${shell(message)}`;
+      if (!s.demo) return `REDIS_URL="$REDIS_URL" roomgate publish${prefix}${s.sharded ? ' --redis.sharded' : ''} ${what}`;
+      const program = s.demo.program.startsWith('go run ') ? s.demo.program : bare(s.demo.program);
+      return `${program} publish --redis.url ${redisURL(s)}${prefix} ${what}`;
     },
   },
   {
@@ -64,13 +66,16 @@ const snippets: Snippet[] = [
     },
   },
   {
-    language: 'PHP', note: 'The phpredis extension.',
+    language: 'PHP', note: 'The phpredis extension; a password and TLS are its own arguments.',
     code: (s, room) => {
       const channel = `'${(s.prefix + room).replace(/[\\']/g, '\\$&')}'`;
       const [host, port] = s.demo ? s.demo.redis.split(':') : ['', ''];
+      if (s.sharded) {
+        return `['host' => $host, 'port' => $port] = parse_url(getenv('REDIS_URL'));\n$redis = new RedisCluster(null, ["$host:$port"]);\n` +
+          `$redis->rawCommand(${channel}, 'SPUBLISH', ${channel}, json_encode(['text' => 'hi']));`;
+      }
       const connect = s.demo ? `$redis->connect('${host}', ${port});` : `['host' => $host, 'port' => $port] = parse_url(getenv('REDIS_URL'));\n$redis->connect($host, $port);`;
-      const publish = s.sharded ? `$redis->rawCommand('SPUBLISH', ${channel}, json_encode(['text' => 'hi']));` : `$redis->publish(${channel}, json_encode(['text' => 'hi']));`;
-      return `$redis = new Redis();\n${connect}\n${publish}`;
+      return `$redis = new Redis();\n${connect}\n$redis->publish(${channel}, json_encode(['text' => 'hi']));`;
     },
   },
   {

@@ -7,21 +7,30 @@ export class TokenPanel {
   #own = ''; // the token of the connection
 
   /** roomsClaim and publishClaim are the paths of these claims; use connects with a token. */
-  constructor(readonly roomsClaim: string, readonly publishClaim: string, use: (token: string) => void) {
+  constructor(readonly roomsClaim: string, readonly publishClaim: string, use: (token: string, exp: number | undefined) => void) {
     const pasted = byId<HTMLTextAreaElement>('pasted'), button = byId<HTMLButtonElement>('use');
     pasted.addEventListener('input', () => {
       button.disabled = !this.#read(pasted.value.trim() || this.#own) || !pasted.value.trim();
     });
     byId('paste').addEventListener('submit', event => {
       event.preventDefault();
-      use(pasted.value.trim());
+      if (button.disabled) return;
+      use(pasted.value.trim().replace(/^Bearer\s+/i, ''), this.#shown?.exp);
       pasted.value = '';
+      byId('text').focus(); // the button goes
       button.disabled = true;
     });
     byId('try').addEventListener('submit', event => event.preventDefault());
     byId('try-room').addEventListener('input', () => this.#judge());
     setInterval(() => this.#tick(), 500);
     this.#read('');
+  }
+
+  /** Puts token where one is pasted, to be looked at, and used by a click. */
+  paste(token: string): void {
+    const pasted = byId<HTMLTextAreaElement>('pasted');
+    pasted.value = token;
+    pasted.dispatchEvent(new Event('input'));
   }
 
   /** Shows the token that the connection has now, unless another one is being read. */
