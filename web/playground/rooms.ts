@@ -81,6 +81,7 @@ export class Rooms {
   joined(room: string): void {
     if (this.#logs.has(room) || this.#logs.size >= roomsMost) return;
     this.#logs.set(room, new Log());
+    byId('empty').textContent = nothing;
     if (!this.#looked || this.#asked.has(room)) this.look(room);
     this.#askChips();
   }
