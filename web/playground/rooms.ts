@@ -106,9 +106,8 @@ export class Rooms {
   }
 
   message(room: string, data: unknown, size: number): void {
-    if (!this.#logs.has(room)) this.joined(room);
     const log = this.#logs.get(room);
-    if (!log) return; // more rooms than are shown
+    if (!log) return; // left a moment ago, or one of more rooms than are shown
     log.total++;
     log.entries.push({at: Date.now(), kind: '', data: size > largeMessage ? clip(words(data), textMost) + ` … (${count(size)} characters)` : data});
     if (room === this.#looked) return this.#ask();
