@@ -11,11 +11,12 @@ build: ## bin/roomgate
 	$(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
 
 node_modules: package-lock.json
-	$(NPM) ci --no-audit --no-fund
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 $(NPM) ci --no-audit --no-fund
 	@touch $@
 
 web: needs-node node_modules ## the pages that roomgate serves, from their sources; fails if web/dist, which is committed, was another
 	$(NPM) run -w web typecheck
+	$(NPM) run -w web test
 	$(NPM) run -w web build
 	git diff --exit-code --stat web/dist
 	@[ -z "$$(git status --porcelain web/dist)" ] || { echo "web/dist is not what its sources make: commit it"; exit 1; }
@@ -37,8 +38,7 @@ needs-node: ## says whether Node is there to build the client
 		echo "The browser client is built and tested with Node 20 or newer, and npm. Install them:"; \
 		echo "  Debian, Ubuntu: apt-get install nodejs npm      macOS: brew install node"; exit 1; }
 
-client: needs-node build ## the browser client: types, tests, its size, and what its package holds
-	$(NPM) ci --no-audit --no-fund
+client: needs-node node_modules build ## the browser client: types, tests, its size, and what its package holds
 	cd client && $(NPM) run build && $(NPM) run typecheck && $(NPM) test && $(NPM) run pack-check
 
 test: needs ## tests with the race detector, of all modules, and the chaos suite in its short form
