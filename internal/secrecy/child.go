@@ -2,6 +2,7 @@ package secrecy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -85,25 +86,28 @@ func looked(stream **os.File, name string) (end func()) {
 	}
 }
 
-// takeReports takes over what processes have reported to dir.
+// takeReports takes over what processes have reported to dir, and says which have not.
 func (s *sink) takeReports(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		return err
 	}
+	var missing error
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			missing = errors.Join(missing, err)
+			continue
 		}
 		var r report
 		if err := json.Unmarshal(b, &r); err != nil {
-			return fmt.Errorf("secrecy: a process, %s, ended without its report: end it by a signal that it handles", filepath.Base(file))
+			missing = errors.Join(missing, fmt.Errorf("secrecy: a process, %s, ended without its report: end it by a signal that it handles", filepath.Base(file)))
+			continue
 		}
 		s.looked[Logs].Add(r.Lines)
 		for _, finding := range r.Findings {
 			s.report(finding)
 		}
 	}
-	return nil
+	return missing
 }

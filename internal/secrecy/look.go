@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,19 +43,47 @@ type needle struct {
 // Shortest is how long a secret must be, in bytes: a shorter one is part of other words.
 const Shortest = 8
 
-// spellings are the ways to write a secret. Without padding, each base64 is also part of the padded one.
+// spellings are the ways to write a secret, each once.
 func spellings(secret string) []needle {
 	if len(secret) < Shortest {
 		panic("secrecy: a secret of a test needs 8 bytes, or it will be found in other words")
 	}
 	b := []byte(secret)
-	return []needle{
+	all := []needle{
 		{"a secret", b},
-		{"a secret in base64", []byte(base64.RawStdEncoding.EncodeToString(b))},
-		{"a secret in base64url", []byte(base64.RawURLEncoding.EncodeToString(b))},
+		{"a secret in JSON", escaped(secret, false)},
+		{"a secret in JSON", escaped(secret, true)},
 		{"a secret in hex", []byte(hex.EncodeToString(b))},
 		{"a secret in hex", []byte(strings.ToUpper(hex.EncodeToString(b)))},
 	}
+	for before := range 3 {
+		all = append(all, needle{"a secret in base64", inBase64(base64.RawStdEncoding, b, before)},
+			needle{"a secret in base64url", inBase64(base64.RawURLEncoding, b, before)})
+	}
+	var once []needle
+	for _, n := range all {
+		if !slices.ContainsFunc(once, func(o needle) bool { return bytes.Equal(o.text, n.text) }) {
+			once = append(once, n)
+		}
+	}
+	return once
+}
+
+// inBase64 is what stands in base64 of b, and of nothing else, whatever follows it, if before (modulo 3) bytes stand before it.
+func inBase64(encoding *base64.Encoding, b []byte, before int) []byte {
+	text := encoding.EncodeToString(append(make([]byte, before), b...))
+	first := (8*before + 5) / 6          // characters that have bits of what stands before
+	whole := (8 * (before + len(b))) / 6 // and none of what follows
+	return []byte(text[first:whole])
+}
+
+// escaped is a secret within a string of JSON, as encoders write it for HTML or not.
+func escaped(secret string, html bool) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(html)
+	_ = encoder.Encode(secret) // a string: cannot fail
+	return bytes.Trim(bytes.TrimSuffix(b.Bytes(), []byte("\n")), `"`)
 }
 
 // find returns what is secret in text, as it is or percent-encoded, and text with all that is

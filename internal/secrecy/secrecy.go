@@ -59,14 +59,20 @@ func (s Suite) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	if err := all.takeReports(os.Getenv(reportVariable)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if !all.tell(os.Stdout, s.wanted()) {
+	if !all.conclude(os.Stdout, os.Getenv(reportVariable), s.wanted()) {
 		return 1
 	}
 	return code
+}
+
+// conclude tells what was found here and by the processes that reported to dir: also if one of them did not. It
+// reports whether all is well.
+func (s *sink) conclude(w io.Writer, dir string, want []Kind) bool {
+	err := s.takeReports(dir)
+	if err != nil {
+		_, _ = fmt.Fprintln(w, err)
+	}
+	return s.tell(w, want) && err == nil
 }
 
 // leaks returns the goroutines that do not end. A client of go-redis whose server is gone has one

@@ -24,7 +24,7 @@ const (
 	header  = "eyJhbGciOiJIUzI1NiJ9"
 	payload = "eyJzdWIiOiJ1MSJ9"
 	token   = header + "." + payload + ".c2lnbmF0dXJl"
-	planted = "a secret + that was planted"
+	planted = `a secret + that "was" <planted>`
 )
 
 // heard is what a sink tells that has looked at one text.
@@ -60,6 +60,11 @@ func TestWhatIsSecretIsFoundAndNotRepeated(t *testing.T) {
 		"a secret":                  "got " + planted + "!",
 		"in base64":                 base64.StdEncoding.EncodeToString([]byte(planted)),
 		"in base64url":              base64.RawURLEncoding.EncodeToString([]byte(planted)),
+		"in base64 of more":         base64.StdEncoding.EncodeToString([]byte("{" + planted + "}")),
+		"and at the third place":    base64.URLEncoding.EncodeToString([]byte("of" + planted + "!")),
+		"and followed by more":      base64.RawStdEncoding.EncodeToString([]byte("abc" + planted + "and more")),
+		"in JSON":                   quoted(planted),
+		"in JSON, not for HTML":     `{"msg":"` + strings.ReplaceAll(planted, `"`, `\"`) + `"}`,
 		"in hex":                    fmt.Sprintf("%x", planted),
 		"in capitals":               fmt.Sprintf("%X", planted),
 		"a secret, percent-encoded": url.PathEscape(planted),
@@ -74,6 +79,11 @@ func TestWhatIsSecretIsFoundAndNotRepeated(t *testing.T) {
 			}
 		}
 	}
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(map[string]string{"msg": s}) // cannot fail
+	return string(b)
 }
 
 func percent(s string) string {
@@ -195,5 +205,27 @@ func TestWhatAProcessFoundIsTakenOver(t *testing.T) {
 	}
 	if err := s.takeReports(dir); err == nil || !strings.Contains(err.Error(), "roomgate-2") {
 		t.Errorf("of a process that reported nothing: %v", err)
+	}
+}
+
+func TestFindingsAreToldAlsoIfAProcessReportsNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := &sink{}
+	s.look(Logs, "TestX", []byte(token))
+	b, err := json.Marshal(report{Lines: 1, Findings: []string{"a finding of a process"}})
+	if err == nil { // the one without a report is read first
+		err = errors.Join(os.WriteFile(filepath.Join(dir, "a-1"), nil, 0o600), os.WriteFile(filepath.Join(dir, "b-2"), b, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told bytes.Buffer
+	if s.conclude(&told, dir, nil) {
+		t.Error("all is well, it says")
+	}
+	for _, want := range []string{"a-1, ended without its report", "secrecy: TestX: a JWT is in the lines of log", "a finding of a process"} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("%q is not told: %s", want, told.String())
+		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Secret says that none of secrets may be found: as it is, in base64, base64url or hex. Tokens
-// need not be named. A secret has 8 bytes at least.
+// Secret says that none of secrets may be found: as it is, in JSON, hex, or as part of
+// something in base64 or base64url. Tokens need not be named. A secret has 8 bytes at least.
 func Secret(secrets ...string) {
 	for _, s := range secrets {
 		all.secret(s)
