@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ func (p *program) benchCommand() *cobra.Command {
 		Short: "Load a deployment with many clients, and count what arrives",
 		Long: `Connects many clients to a gateway, publishes to their rooms through Redis, and counts for each client what
 arrives: each message once and in order, or else lost, duplicated or out of order. The exit code is 1 if
-there was any of these, if a connection ended, or if the load could not be made.
+there was any of these, if a connection ended, or if less than 98 % of the messages could be published.
 
 Without --url it connects to http.addr and http.path. Without a token, it makes one for each client with
 auth.secret, for its room. It publishes to redis.url, which must be the gateway's, with the same
@@ -160,20 +161,21 @@ func (b *bench) check() error {
 		return fmt.Errorf("--format %s: it is v1 or raw", b.format)
 	}
 	switch {
-	case b.connects.Connections < 1:
-		return errors.New("--connections: at least one is needed")
+	case b.connects.Connections < 1 || b.connects.Connections > math.MaxInt32:
+		return fmt.Errorf("--connections %d: it is from 1 to %d", b.connects.Connections, math.MaxInt32)
 	case b.connects.Rooms < 1 || b.connects.Rooms > b.connects.Connections:
 		return fmt.Errorf("--rooms %d: it is from 1 to --connections, so that nobody's room is empty", b.connects.Rooms)
 	case !auth.ValidRoom(b.connects.RoomName(b.connects.Rooms)):
 		return fmt.Errorf("--room-prefix %q: with a number it must be 1 to 128 of A-Z a-z 0-9 _ . : @ = + , ~ / -", b.roomPrefix)
 	case b.traffic.Size < load.MinSize || b.traffic.Size > benchSizeMost:
 		return fmt.Errorf("--size %d: it is from %d, for the number and time of each message, to %d", b.traffic.Size, load.MinSize, benchSizeMost)
-	case b.traffic.Rate <= 0 && !b.noPublish:
-		return errors.New("--rate: it must be more than 0; --no-publish publishes nothing")
-	case b.traffic.Duration <= 0 || b.traffic.Warm < 0:
-		return errors.New("--duration must be more than 0, and --warm not less")
-	case b.connects.ConnectRate < 0 || b.connects.Sources < 0:
-		return errors.New("--connect-rate and --sources cannot be less than 0")
+	case b.traffic.Duration <= 0 || b.traffic.Warm < 0 || max(b.traffic.Duration, b.traffic.Warm) > benchTimeMost:
+		return fmt.Errorf("--duration must be more than 0, --warm not less, and neither more than %v", benchTimeMost)
+	case b.connects.ConnectRate < 0 || b.connects.ConnectRate > math.MaxInt32 || b.connects.Sources < 0:
+		return fmt.Errorf("--connect-rate and --sources cannot be less than 0, nor --connect-rate more than %d", math.MaxInt32)
+	}
+	if err := b.checkRate(); err != nil {
+		return err
 	}
 	for _, line := range b.headers {
 		if name, _, ok := strings.Cut(line, ":"); !ok || name == "" || strings.ContainsAny(line, "\r\n") {
@@ -184,14 +186,34 @@ func (b *bench) check() error {
 	if err != nil {
 		return err
 	}
-	if need := b.connects.Connections + benchFiles + max(0, b.connects.ConnectRate); files < need {
+	if need := int64(b.connects.Connections) + benchFiles + int64(b.connects.ConnectRate); int64(files) < need {
 		return fmt.Errorf("--connections %d: the limit of open files is %d, and %d are needed: raise it (ulimit -n %d)",
 			b.connects.Connections, files, need, need)
 	}
 	return nil
 }
 
+// checkRate refuses rates of which there is no message, or more than can be numbered.
+func (b *bench) checkRate() error {
+	if b.noPublish {
+		return nil
+	}
+	longest := max(b.traffic.Duration, b.traffic.Warm).Seconds()
+	switch rate := b.traffic.Rate; {
+	case math.IsNaN(rate) || rate <= 0:
+		return errors.New("--rate: it must be more than 0; --no-publish publishes nothing")
+	case rate*longest > benchMessagesMost:
+		return fmt.Errorf("--rate %v: that are more than %d messages, which is the most in --duration, and in --warm", rate, benchMessagesMost)
+	case rate*b.traffic.Duration.Seconds() < 1:
+		return fmt.Errorf("--rate %v: that is less than one message in --duration %v", rate, b.traffic.Duration)
+	}
+	return nil
+}
+
 const (
+	benchTimeMost     = 365 * 24 * time.Hour
+	benchMessagesMost = math.MaxUint32 // a message's number has 32 bits
+
 	benchSizeMost = 15 << 20 // a frame has up to 16 MiB, envelope included
 	benchFiles    = 192      // descriptors besides the clients': two for each that is being dialled, and our own
 )

@@ -81,7 +81,10 @@ func (r *benchReport) text() string {
 	return b.String()
 }
 
-// verdict is nil if nothing was lost, duplicated, out of order or closed.
+// benchShare is how much of what was to be published must have been, or the bench was another one than was asked for.
+const benchShare = 0.98
+
+// verdict is nil if nothing was lost, duplicated, out of order or closed, and the load was that which was asked for.
 func (r *benchReport) verdict() error {
 	var wrong []string
 	for _, c := range []struct {
@@ -94,6 +97,9 @@ func (r *benchReport) verdict() error {
 		if c.n > 0 {
 			wrong = append(wrong, thousands(c.n)+" "+c.what)
 		}
+	}
+	if n := r.Result; r.publishes && !r.Interrupted && float64(n.Published) < benchShare*float64(n.Due) {
+		wrong = append(wrong, fmt.Sprintf("only %s of %s messages published (this machine, or Redis, is too busy: lower --rate)", thousands(n.Published), thousands(n.Due)))
 	}
 	switch {
 	case len(wrong) == 0:

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/roomgate/roomgate/internal/load"
 	"github.com/roomgate/roomgate/internal/redistest"
 )
 
@@ -98,6 +99,20 @@ func TestBenchFailsIfAnythingWasLost(t *testing.T) {
 		t.Errorf("exit code %d, %d lost, %d delivered; want 1, 2, 0", code, n.Lost, n.Delivered)
 	}
 	wantIn(t, stderr, "nothing arrived: does the gateway use the Redis of redis.url")
+}
+
+func TestBenchFailsIfMuchLessWasPublishedThanAsked(t *testing.T) {
+	for _, c := range []struct {
+		published   int64 // of 1,000
+		interrupted bool
+		want        string // in the error; empty: none
+	}{{1000, false, ""}, {980, false, ""}, {979, false, "only 979 of 1,000 messages published"}, {10, true, ""}} {
+		r := benchReport{Result: &load.Result{Due: 1000, Published: c.published, Delivered: c.published}, Interrupted: c.interrupted, publishes: true}
+		err := r.verdict()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d published, interrupted: %v: got %v, want %q", c.published, c.interrupted, err, c.want)
+		}
+	}
 }
 
 func TestBenchThatIsInterruptedReports(t *testing.T) {

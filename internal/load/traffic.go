@@ -48,8 +48,8 @@ func (c *Clients) Run(ctx context.Context, t Traffic, progress func(Progress)) (
 	if t.Publish != nil && t.Size < MinSize {
 		return nil, fmt.Errorf("messages of %d bytes: %d is the least, for what is counted by", t.Size, MinSize)
 	}
-	if t.Publish != nil && (t.Rate <= 0 || math.IsNaN(t.Rate) || t.Rate*t.Duration.Seconds() > math.MaxUint32) {
-		return nil, fmt.Errorf("%v messages a second for %v: it must be more than 0, and no more than 4 billion in all", t.Rate, t.Duration)
+	if t.Publish != nil && (t.Rate <= 0 || math.IsNaN(t.Rate) || t.Rate*max(t.Duration, t.Warm).Seconds() > math.MaxUint32) {
+		return nil, fmt.Errorf("%v messages a second for %v: it must be more than 0, and no more than 4 billion in all", t.Rate, max(t.Duration, t.Warm))
 	}
 	if progress == nil {
 		progress = func(Progress) {}
