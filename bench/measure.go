@@ -72,7 +72,7 @@ func (f flow) check() error {
 
 // measure sends messages to clients, and returns what came of them.
 func (s *subject) measure(ctx context.Context, r *rig, c *load.Clients, f flow) (measurement, error) {
-	pub, err := s.publisher()
+	pub, err := s.publisher(ctx)
 	if err != nil {
 		return measurement{}, err
 	}

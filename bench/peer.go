@@ -27,8 +27,8 @@ type peer interface {
 // A subject is a peer that runs.
 type subject struct {
 	*process
-	clients   load.Options              // how clients connect; without Connections and Rooms
-	publisher func() (publisher, error) // a new one, to be closed
+	clients   load.Options                             // how clients connect; without Connections and Rooms
+	publisher func(context.Context) (publisher, error) // a new one, to be closed; it waits for nobody once ctx has ended
 }
 
 // dial connects clients in rooms of their own, or shared ones.

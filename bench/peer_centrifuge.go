@@ -57,6 +57,6 @@ func (p *centrifuge) start(ctx context.Context, r *rig) (*subject, error) {
 				return nil
 			},
 		},
-		publisher: func() (publisher, error) { return roomPublisher(r) },
+		publisher: func(ctx context.Context) (publisher, error) { return roomPublisher(ctx, r) },
 	}, nil
 }

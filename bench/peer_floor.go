@@ -36,6 +36,6 @@ func (p *floorPeer) start(ctx context.Context, r *rig) (*subject, error) {
 			URL:   "ws://" + addr + "/",
 			Query: func(_ int, room string) string { return "room=" + room },
 		},
-		publisher: func() (publisher, error) { return roomPublisher(r) },
+		publisher: func(ctx context.Context) (publisher, error) { return roomPublisher(ctx, r) },
 	}, proc.await(ctx, proc.listens)
 }

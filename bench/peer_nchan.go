@@ -97,8 +97,8 @@ func (p *nchan) start(ctx context.Context, r *rig) (*subject, error) {
 			URL:   "ws://" + addr + "/sub",
 			Query: func(_ int, room string) string { return "room=" + room },
 		},
-		publisher: func() (publisher, error) {
-			w, err := dialWire(addr)
+		publisher: func(ctx context.Context) (publisher, error) {
+			w, err := dialWire(ctx, addr)
 			return &nchanPublisher{w}, err
 		},
 	}, proc.await(ctx, proc.listens)

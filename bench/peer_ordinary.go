@@ -36,6 +36,6 @@ func (p *ordinary) start(ctx context.Context, r *rig) (*subject, error) {
 	return &subject{
 		process:   proc,
 		clients:   load.Options{URL: "ws://" + proc.addr + "/", Header: bearer},
-		publisher: func() (publisher, error) { return roomPublisher(r) },
+		publisher: func(ctx context.Context) (publisher, error) { return roomPublisher(ctx, r) },
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/roomgate/roomgate/internal/load"
 )
@@ -44,12 +45,15 @@ func (p *roomgate) start(ctx context.Context, r *rig) (*subject, error) {
 	return &subject{
 		process:   proc,
 		clients:   load.Options{URL: "ws://" + addr + "/ws", Header: bearer},
-		publisher: func() (publisher, error) { return roomPublisher(r) },
+		publisher: func(ctx context.Context) (publisher, error) { return roomPublisher(ctx, r) },
 	}, proc.await(ctx, p.ready)
 }
 
+// adminClient is for pages that are there at once, or not at all.
+var adminClient = &http.Client{Timeout: 2 * time.Second}
+
 func (p *roomgate) ready() bool {
-	r, err := http.Get("http://" + p.admin + "/readyz")
+	r, err := adminClient.Get("http://" + p.admin + "/readyz")
 	if err != nil {
 		return false
 	}

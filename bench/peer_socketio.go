@@ -62,7 +62,9 @@ func (*socketIO) start(ctx context.Context, r *rig) (*subject, error) {
 				return nil
 			},
 		},
-		publisher: func() (publisher, error) { return newRedisPublisher(r, "socket.io#/#", "#", emit) },
+		publisher: func(ctx context.Context) (publisher, error) {
+			return newRedisPublisher(ctx, r, "socket.io#/#", "#", emit)
+		},
 	}, proc.await(ctx, proc.listens)
 }
 

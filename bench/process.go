@@ -67,7 +67,7 @@ func (p *process) await(ctx context.Context, ready func() bool) (err error) {
 
 // listens reports whether the process takes connections.
 func (p *process) listens() bool {
-	nc, err := net.Dial("tcp", p.addr)
+	nc, err := net.DialTimeout("tcp", p.addr, time.Second)
 	if err != nil {
 		return false
 	}

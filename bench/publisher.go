@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +23,13 @@ type publisher interface {
 // is not in Go's poller, so that nobody wakes for an answer, and pays for waking.
 type wire struct {
 	fd  int
+	end func() error // why nobody waits any longer; nil: they do
 	out []byte
 	in  [16 << 10]byte
 }
 
-func dialWire(addr string) (*wire, error) {
+// dialWire connects to addr. The wire waits for nobody once ctx has ended.
+func dialWire(ctx context.Context, addr string) (*wire, error) {
 	to, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return nil, err
@@ -41,8 +44,11 @@ func dialWire(addr string) (*wire, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("connecting to %s: %w", addr, err)
 	}
-	return &wire{fd: fd}, nil
+	return &wire{fd: fd, end: ctx.Err}, nil
 }
+
+// pollMost is in ms, between two looks at whether anybody waits.
+const pollMost = 100
 
 // Flush writes what was collected.
 func (w *wire) Flush() error {
@@ -54,10 +60,10 @@ func (w *wire) Flush() error {
 		if errors.Is(err, unix.EAGAIN) {
 			// Who does not read us may wait for us to read: neither would ever end.
 			ready := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN | unix.POLLOUT}}
-			if _, err := unix.Poll(ready, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			if _, err := unix.Poll(ready, pollMost); err != nil && !errors.Is(err, unix.EINTR) {
 				return err
 			}
-			if err := w.discard(); err != nil {
+			if err := errors.Join(w.end(), w.discard()); err != nil {
 				return err
 			}
 			continue
@@ -99,12 +105,12 @@ type redisPublisher struct {
 }
 
 // roomPublisher publishes to room:<name>, as roomgate's backends do.
-func roomPublisher(r *rig) (publisher, error) {
-	return newRedisPublisher(r, "room:", "", func(b []byte, _ string, payload []byte) []byte { return append(b, payload...) })
+func roomPublisher(ctx context.Context, r *rig) (publisher, error) {
+	return newRedisPublisher(ctx, r, "room:", "", func(b []byte, _ string, payload []byte) []byte { return append(b, payload...) })
 }
 
-func newRedisPublisher(r *rig, before, after string, envelope func(b []byte, room string, payload []byte) []byte) (publisher, error) {
-	w, err := dialWire(r.redis.addr)
+func newRedisPublisher(ctx context.Context, r *rig, before, after string, envelope func(b []byte, room string, payload []byte) []byte) (publisher, error) {
+	w, err := dialWire(ctx, r.redis.addr)
 	if err != nil {
 		return nil, fmt.Errorf("publishing through Redis: %w", err)
 	}

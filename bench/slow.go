@@ -158,11 +158,13 @@ func live(ctx context.Context, clients []net.Conn) {
 
 // dialMute connects a client of the load's first room that reads the handshake, and nothing after it.
 func dialMute(addr string) (net.Conn, error) {
-	d := net.Dialer{Control: smallBuffer}
+	deadline := time.Now().Add(10 * time.Second)
+	d := net.Dialer{Control: smallBuffer, Deadline: deadline}
 	nc, err := d.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
+	_ = nc.SetDeadline(deadline) // of a socket just made
 	request := "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + bearer(0, "bench-0")[0] + "\r\n\r\n"
 	if _, err = io.WriteString(nc, request); err == nil {
@@ -172,7 +174,7 @@ func dialMute(addr string) (net.Conn, error) {
 		_ = nc.Close()
 		return nil, err
 	}
-	return nc, nil
+	return nc, nc.SetDeadline(time.Time{})
 }
 
 // upgraded reads the answer to a handshake.
@@ -195,7 +197,7 @@ func smallBuffer(_, _ string, rc syscall.RawConn) (err error) {
 
 // ended is how many connections the gateway has ended, by its own metrics' reasons.
 func (p *roomgate) ended() (map[string]int, error) {
-	r, err := http.Get("http://" + p.admin + "/metrics")
+	r, err := adminClient.Get("http://" + p.admin + "/metrics")
 	if err != nil {
 		return nil, err
 	}
