@@ -34,6 +34,7 @@ type lane struct {
 	lossy   map[string]bool // rooms that lost a message which was to be in batch
 	owed    int             // what messages are counted as that large rooms are being sent, or that wait for them
 	held    int             // events in their backlogs that are no messages
+	looked  uint64          // the number of the last Top
 	aside   sync.WaitGroup  // of goroutines that send to large rooms
 }
 

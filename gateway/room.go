@@ -13,7 +13,8 @@ type room struct {
 	pending []pending
 
 	messages uint64 // that came for it
-	told     uint64 // of these, what Top has told
+	seen     uint32 // of these, what Top saw last, modulo 2^32
+	told     uint32 // and what it has told
 
 	// While a large room is being sent to beside its lane (aside.go), its members only are read.
 	busy    bool    // it is

@@ -20,7 +20,7 @@ type Top struct {
 type RoomCount struct {
 	Room     string
 	Members  int
-	Messages uint64 // that came for it from Redis
+	Messages uint64 // that came for it from Redis, but for those that were dropped before its lane had them
 }
 
 // A Talker is a user who has sent messages, refused ones too, on the connections there still are.
@@ -33,21 +33,26 @@ type Talker struct {
 
 // looks are what Top must remember from one call to the next.
 type looks struct {
-	mu sync.Mutex // held during a Top: guards what follows, and told of every connection and room
-	at int64      // when Top was last called, on the gateway's clock
+	mu   sync.Mutex // held during a Top: guards what follows, and told of every connection
+	at   int64      // when Top was last told, on the gateway's clock
+	n    uint64     // how often Top was called
+	told uint64     // of these, the last that every lane answered
 }
 
 // Top returns the n busiest rooms and users. Messages count since the call before, so that who calls at a
 // steady pace has rates. It walks all rooms and connections: each lane is kept from its work
 // for as long as its own rooms take, some 150 ns each, and no longer. An error says which
-// lane did not answer before ctx ended.
+// lane did not answer before ctx ended; what the others answered counts for the next call.
 func (g *Gateway) Top(ctx context.Context, n int) (Top, error) {
 	g.looks.mu.Lock()
 	defer g.looks.mu.Unlock()
-	lanes, err := askLanes(ctx, g, func(l *lane) laneTop { return l.top(n) })
+	g.looks.n++
+	look, told := g.looks.n, g.looks.told
+	lanes, err := askLanes(ctx, g, func(l *lane) laneTop { return l.top(n, look, told) })
 	if err != nil {
 		return Top{}, err
 	}
+	g.looks.told = look
 	now := g.now()
 	t := Top{Over: time.Duration(now - g.looks.at), Talkers: g.talkers(n)}
 	g.looks.at = now
@@ -71,13 +76,19 @@ func newLaneTop(n int) laneTop {
 	return laneTop{members: ranking[RoomCount]{most: n}, messages: ranking[RoomCount]{most: n}}
 }
 
-// top looks at the lane's rooms. The lane's runner calls it.
-func (l *lane) top(n int) laneTop {
+// top looks at the lane's rooms, for the look of that number. told is the last of which the answers were of use: if that
+// is the lane's last, what it said is told. The lane's runner calls it.
+func (l *lane) top(n int, look, told uint64) laneTop {
 	t := newLaneTop(n)
 	t.rooms = len(l.rooms)
+	settled := l.looked == told
+	l.looked = look
 	for name, r := range l.rooms {
-		c := RoomCount{Room: name, Members: len(r.members), Messages: r.messages - r.told}
-		r.told = r.messages
+		if settled {
+			r.told = r.seen
+		}
+		r.seen = uint32(r.messages)
+		c := RoomCount{Room: name, Members: len(r.members), Messages: uint64(r.seen - r.told)}
 		t.members.offer(ranked[RoomCount]{uint64(c.Members), name, c})
 		if c.Messages > 0 {
 			t.messages.offer(ranked[RoomCount]{c.Messages, name, c})

@@ -100,6 +100,51 @@ func TestTopSaysThatALaneDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// Lanes are asked one after the other, so that the first has answered when the last does not.
+func TestTopTellsLaterWhatItSawWhenALaneDidNotAnswer(t *testing.T) {
+	w := newWorld(t, nil)
+	of := func(l *lane) (room string) {
+		for i := 0; room == ""; i++ {
+			if name := fmt.Sprint("room-", i); w.laneOf(name) == l {
+				room = name
+			}
+		}
+		return room
+	}
+	first, last := of(w.lanes[0]), of(w.lanes[len(w.lanes)-1])
+	w.fill(first, 1)
+	say := func(want uint64) {
+		t.Helper()
+		w.publishText(first, "hi")
+		w.settle(first)
+		if got, want := w.top(1).ByMessages, []RoomCount{{first, 1, want}}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	say(1)
+	w.publishText(first, "hi")
+	w.settle(first)
+	release := w.holdLane(last)
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := w.Top(ctx, 1)
+		failed <- err
+	}()
+	w.await("the first lane's answer", func() bool {
+		looked := make(chan uint64, 1)
+		w.lanes[0].post(event{kind: eventCall, call: func() { looked <- w.lanes[0].looked }})
+		return <-looked == 2
+	})
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that a lane did not answer", err)
+	}
+	release()
+	say(2)
+	say(1)
+}
+
 func TestRankingKeepsTheHighestAndAmongEqualsTheFirstNames(t *testing.T) {
 	r := ranking[string]{most: 3}
 	for i, name := range []string{"c", "b", "e", "a", "d", "f"} {
