@@ -11,19 +11,22 @@ const (
 	maxLook = 2 * time.Second
 )
 
-// A pace is how soon the slot table may be looked at again. It doubles while that is of no use: every replica of the
-// gateway looks, and a Cluster in trouble has enough to do.
+// A pace is how soon the slot table may be looked at again. It doubles while nodes do not agree or somebody asks for no
+// reason: every replica of the gateway looks, and a Cluster in trouble has enough to do.
 type pace struct {
 	pause time.Duration // set by the first looked
 }
 
-// looked is for a look that is over. useful: the nodes agree, and either the table changed or nobody had asked.
-func (p *pace) looked(useful bool) {
-	if useful || p.pause == 0 {
+// looked is for a look that is over. agreed: all nodes said the same. news: the table changed. hinted: somebody had
+// asked for the look.
+func (p *pace) looked(agreed, news, hinted bool) {
+	switch {
+	case p.pause == 0, agreed && (news || !hinted):
 		p.pause = minLook
-		return
+	case news: // slots move, and nodes learn of it one after the other; or they will not agree
+	default:
+		p.pause = min(2*p.pause, maxLook)
 	}
-	p.pause = min(2*p.pause, maxLook)
 }
 
 // jitter is d, or as little as half of it, so that replicas do not look in step.

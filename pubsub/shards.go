@@ -87,7 +87,7 @@ func (s *shards) run(ctx context.Context, r Receiver) {
 				})
 			})
 		}
-		pace.looked(agreed && (news || !hinted))
+		pace.looked(agreed, news, hinted)
 		most := pace.pause
 		if agreed {
 			most = s.b.o.canaryTimeout() // what replaced a master that does not know it yet is found by then

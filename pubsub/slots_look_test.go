@@ -16,12 +16,26 @@ import (
 func TestThePauseBetweenLooksDoublesWhileTheyAreOfNoUse(t *testing.T) {
 	var p pace
 	var got []time.Duration
-	for _, useful := range []bool{true, false, false, false, false, false, false, true, false} {
-		p.looked(useful)
+	for range 7 {
+		p.looked(false, false, true)
 		got = append(got, p.pause/time.Millisecond)
 	}
-	if want := []time.Duration{100, 200, 400, 800, 1600, 2000, 2000, 100, 200}; !slices.Equal(got, want) {
+	if want := []time.Duration{100, 200, 400, 800, 1600, 2000, 2000}; !slices.Equal(got, want) {
 		t.Errorf("pauses in milliseconds %d, want %d", got, want)
+	}
+	for _, look := range []struct {
+		agreed, news, hinted bool
+		want                 time.Duration // in milliseconds, after 400
+	}{
+		{true, true, true, 100}, {true, true, false, 100}, {true, false, false, 100},
+		{true, false, true, 800}, {false, false, false, 800},
+		{false, true, true, 400}, {false, true, false, 400}, // slots that move: not all nodes know it yet
+	} {
+		p.pause = 400 * time.Millisecond
+		p.looked(look.agreed, look.news, look.hinted)
+		if got := p.pause / time.Millisecond; got != look.want {
+			t.Errorf("after %+v a pause of %d ms", look, got)
+		}
 	}
 	least, most := time.Hour, time.Duration(0)
 	for range 1000 {
