@@ -52,7 +52,8 @@ type Receiver interface {
 	// Gap says that messages of room may have been lost before now. It is called once Redis has
 	// confirmed the new subscription, so that what is read elsewhere after it leaves no hole; and
 	// once, too, if Redis refuses that subscription, which is then tried again until it is
-	// confirmed, with another Gap, or nobody holds the room.
+	// confirmed, with another Gap, or nobody holds the room. Where the bus of a Cluster lost messages and works again, it
+	// is called on the same subscription.
 	Gap(room string)
 
 	// Control hands on one message of Options.ControlChannel, under the rules of Deliver. It may

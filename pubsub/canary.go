@@ -49,10 +49,11 @@ func (l *link) sendCanaries(ctx context.Context) {
 func (l *link) sendCanary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.b.o.canaryInterval())
 	defer cancel()
-	sent := strconv.FormatInt(int64(time.Since(l.b.epoch)), 10)
-	err := l.canaries.publish(ctx, *l.canary.Load(), sent)
-	if isReply(err) {
-		// Redis answers, so another connection would fare no better, and cost every room a gap.
+	sent := time.Since(l.b.epoch)
+	err := l.canaries.publish(ctx, *l.canary.Load(), strconv.FormatInt(int64(sent), 10), l.b.epoch.Add(sent))
+	if isReply(err) && !isMoved(err) {
+		// Redis answers, so another connection would fare no better, and cost every room a gap. But where the slot is not,
+		// the link should not be, or its name means another server by now.
 		l.silence.Reset(l.b.o.canaryTimeout())
 	}
 	return err
@@ -83,6 +84,9 @@ func (l *link) heard(payload []byte) {
 	if !v.proof {
 		return
 	}
+	if v.gap != nil {
+		l.gapAll(v.gap)
+	}
 	now := time.Now()
 	l.p.health.prove(now)
 	if l.liveSince.IsZero() {
@@ -94,7 +98,10 @@ func (l *link) heard(payload []byte) {
 }
 
 // silent is the timer's: nothing came for a canary timeout.
-func (l *link) silent() {
+func (l *link) silent(ctx context.Context) {
+	if ctx.Err() != nil {
+		return // it fired while the link ended, and would be set once more
+	}
 	if e, over := l.canaries.silent(); over {
 		l.end(e)
 		return

@@ -37,10 +37,12 @@ func (s *shards) follow(p *part, remote net.Addr) {
 	p.where = remote.String()
 }
 
-// unfollow closes the connections of those who publish at p's master, if it has one. It may be called on nil.
+// unfollow closes the connections of those who publish at p's master, if it has one, and those over which that is asked
+// for the slot table, which may have another name in the URL. It may be called on nil.
 func (s *shards) unfollow(p *part) {
 	if s != nil && p.master != "" {
 		s.publisher.drop(p.master)
+		s.survey.unfollow(p.master)
 	}
 }
 
@@ -61,7 +63,7 @@ func (l *link) settleCanary(ctx context.Context, own *window) error {
 }
 
 // keepCanary subscribes another canary if the slot of the last has moved away. While the table does not know
-// better it tries again and again; what is silent all the time ends the link.
+// better it tries again and again, for a canary timeout: none comes, and MOVED does not break the silence.
 func (l *link) keepCanary(ctx context.Context) error {
 	for l.evicted.Load() {
 		if canary, ok := l.b.shards.canaryAt(l.p); ok {

@@ -36,25 +36,42 @@ func (c *clients) at(addr string) (*redis.Client, error) {
 	return client, nil
 }
 
+// use calls do with the client of the node at addr, and closes that if there was no answer: go-redis dials a node that
+// it cannot reach again each second, whether anybody asks or not.
+func (c *clients) use(addr string, do func(*redis.Client) error) error {
+	client, err := c.at(addr)
+	if err != nil {
+		return err
+	}
+	if err = do(client); err != nil && !isReply(err) {
+		c.closeIf(func(_ string, other *redis.Client) bool { return other == client })
+	}
+	return err
+}
+
 // keep closes the clients of all but these.
 func (c *clients) keep(addrs []string) {
+	c.closeIf(func(addr string, _ *redis.Client) bool { return !slices.Contains(addrs, addr) })
+}
+
+// drop closes the clients of addrs, so that the next are new ones, which go wherever the names lead then.
+func (c *clients) drop(addrs ...string) {
+	c.closeIf(func(addr string, _ *redis.Client) bool { return slices.Contains(addrs, addr) })
+}
+
+// closeIf closes the clients for which over holds. Under TLS that may take a while.
+func (c *clients) closeIf(over func(addr string, client *redis.Client) bool) {
+	var old []*redis.Client
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for addr, client := range c.byAddr {
-		if !slices.Contains(addrs, addr) {
-			client.Close()
+		if over(addr, client) {
+			old = append(old, client)
 			delete(c.byAddr, addr)
 		}
 	}
-}
-
-// drop closes the client of addr, so that the next is a new one, which goes wherever the name leads then.
-func (c *clients) drop(addr string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if client := c.byAddr[addr]; client != nil {
+	c.mu.Unlock()
+	for _, client := range old {
 		client.Close()
-		delete(c.byAddr, addr)
 	}
 }
 

@@ -34,6 +34,9 @@ func (p *cluster) learn(table *slotTable) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.masters = table.masters
+	p.deaf = slices.DeleteFunc(p.deaf, func(d deafness) bool { // what others do not call a master is not needed
+		return !slices.Contains(p.masters, d.node) || !slices.Contains(p.masters, d.missing)
+	})
 }
 
 // pick is the master that was chosen, or one at random that did not fail just now.
@@ -58,6 +61,9 @@ func (p *cluster) pick(ctx context.Context) (server, error) {
 		}
 		if others := p.hearing(masters); len(others) > 0 {
 			masters = others
+			if i := len(p.deaf) - 1; i >= 0 && slices.Contains(others, p.deaf[i].missing) {
+				masters = []string{p.deaf[i].missing} // it hears itself, which maybe no other does
+			}
 		}
 		p.chosen = masters[rand.IntN(len(masters))]
 	}
@@ -66,9 +72,13 @@ func (p *cluster) pick(ctx context.Context) (server, error) {
 
 func (p *cluster) failed(s server) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.chosen == s.addr {
+	last := p.chosen == s.addr
+	if last {
 		p.chosen, p.avoid = "", s.addr
+	}
+	p.mu.Unlock()
+	if last {
+		p.survey.unfollow(s.addr)
 	}
 }
 

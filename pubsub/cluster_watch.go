@@ -24,6 +24,7 @@ func (p *cluster) watch(ctx context.Context, w watched) (ending, bool) {
 				return ending{reasonDemoted, fmt.Errorf("%v is no master for %s", w.server, view.unknown)}, true
 			}
 		case view.down && view.better != "":
+			p.deafAt(w.server.addr, view.better) // or it would be taken for the best, where others do not hear it
 			return ending{reasonDemoted, fmt.Errorf("%v cannot reach enough of the Cluster, and %s can", w.server, view.better)}, true
 		case view.down:
 			w.blame(errClusterDown)

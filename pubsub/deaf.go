@@ -22,6 +22,13 @@ func (p *cluster) deafAt(node, missing string) bool {
 	return len(p.hearing(p.masters)) > 0
 }
 
+// heard notes that node hears missing after all.
+func (p *cluster) heard(node, missing string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = slices.DeleteFunc(p.deaf, func(d deafness) bool { return d == deafness{node, missing} })
+}
+
 // hears forgets deaf nodes, since a link was well for long enough.
 func (p *cluster) hears() {
 	p.mu.Lock()

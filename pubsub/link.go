@@ -97,7 +97,7 @@ func (l *link) run(parent context.Context) ending {
 	} else {
 		l.b.access.conns.follow(l.conn.remote())
 	}
-	l.silence = time.AfterFunc(math.MaxInt64, l.silent) // it uses what is assigned here
+	l.silence = time.AfterFunc(math.MaxInt64, func() { l.silent(ctx) }) // it uses what is assigned here
 	l.silence.Reset(l.b.o.canaryTimeout())
 	defer l.silence.Stop()
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Probe does once, with the Redis of o, what a Broker does: it connects and authenticates, hears a
@@ -47,7 +48,7 @@ func (b *Broker) probe(ctx context.Context, s server) error {
 	defer stop()
 	heard := make(probed, 1)
 	l := newLink(b, b.only, heard, s)
-	if err := l.canaries.publish(ctx, b.canary, ""); err != nil {
+	if err := l.canaries.publish(ctx, b.canary, "", time.Now()); err != nil {
 		l.canaries.close()
 		return fmt.Errorf("publishing to %s*: %w", canaryPrefix, err)
 	}

@@ -32,8 +32,9 @@ func newProber(a *access, make func() *redis.Client) *prober {
 
 // publish sends a canary. If no new connection can be had, it goes over the old one, and err says so: what is connected
 // already may go on working, as after a change of password. That is no answer of Redis to this canary, whose silence
-// counts as any other does, so the error does not wrap one.
-func (p *prober) publish(ctx context.Context, channel, payload string) error {
+// counts as any other does, so the error does not wrap one. But a new connection at which the slot is not leads to another
+// server than the old one may: what goes to the old one proves nothing any more.
+func (p *prober) publish(ctx context.Context, channel, payload string, _ time.Time) error {
 	if p.client == nil {
 		p.client, p.since = p.make(), time.Now()
 	}
@@ -42,10 +43,10 @@ func (p *prober) publish(ctx context.Context, channel, payload string) error {
 	}
 	next := p.make()
 	err := within(ctx, p.interval/2, func(ctx context.Context) error { return p.send(ctx, next, channel, payload) })
-	if err == nil {
+	if err == nil || isMoved(err) {
 		p.client.Close()
 		p.client, p.since = next, time.Now()
-		return nil
+		return err
 	}
 	next.Close()
 	if old := p.send(ctx, p.client, channel, payload); old != nil {

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/roomgate/roomgate/internal/redistest"
 	"github.com/roomgate/roomgate/internal/secrecy"
@@ -80,6 +84,64 @@ func TestAnAddressThatMovedToAnotherServerIsFollowed(t *testing.T) {
 	publishSoon(t, b, r, "a", "by a client")
 }
 
+// The slot of its canary is elsewhere, so the old connection proves nothing, though it works.
+func TestCanariesGoToTheServerThatANameMeansNow(t *testing.T) {
+	before, others := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 3, 0)
+	canary := canaryPrefix + "of a test"
+	after := others.Nodes()[0]
+	if after == others.MasterOf(canary) {
+		after = others.Nodes()[1]
+	}
+	f := forward(t, before.Addr())
+	o := shardedOptions(others)
+	o.CanaryInterval, o.CanaryTimeout = calm/2, calm
+	b, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.closeClients()
+	p := newProber(b.access, func() *redis.Client { return b.access.clientOf(server{addr: f.Addr().String()}) })
+	p.send = func(ctx context.Context, c *redis.Client, channel, payload string) error {
+		return c.SPublish(ctx, channel, payload).Err()
+	}
+	defer p.close()
+	l := &link{b: b, canaries: p, silence: time.AfterFunc(time.Hour, func() {})}
+	l.canary.Store(&canary)
+	if err := l.sendCanary(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	to := after.Addr()
+	f.to.Store(&to)
+	p.since = time.Now().Add(-time.Hour) // it is time for a new connection
+	l.silence.Stop()
+	for range 2 {
+		if err := l.sendCanary(t.Context()); !isMoved(err) {
+			t.Errorf("a canary after the name moved: %v, want MOVED", err)
+		}
+	}
+	if l.silence.Stop() {
+		t.Error("MOVED breaks the silence of the link")
+	}
+}
+
+// The timer may fire just as the link ends.
+func TestTheSilenceOfALinkThatEndedIsNotAwaitedAgain(t *testing.T) {
+	p := deafAtLast(t)
+	p.self = time.Now()
+	l := &link{b: &Broker{}, canaries: p.bus, silence: time.AfterFunc(time.Hour, func() {})}
+	l.silence.Stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	l.silent(ctx)
+	if !l.silence.Stop() {
+		t.Fatal("a link that stays does not wait for the next silence")
+	}
+	cancel()
+	l.silent(ctx)
+	if l.silence.Stop() {
+		t.Error("a link that is over waits for its next silence")
+	}
+}
+
 // A prober that can make no new connection goes on over the old one.
 func TestCanariesGoOnWhenNoNewConnectionCanBeHad(t *testing.T) {
 	s := redistest.Start(t)
@@ -119,10 +181,17 @@ func (f *forwarder) announce(t *testing.T, s *redistest.Server) {
 
 // A node comes to life again elsewhere, under its name, and the old process lives on.
 func TestAnAddressOfAShardedClusterThatMovedIsFollowed(t *testing.T) {
-	before, after := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 1, 0).Nodes()[0]
+	before, others := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 3, 0)
+	after := others.MasterOf(prefix + "a")
 	f := forward(t, before.Addr())
 	f.announce(t, before)
 	f.announce(t, after)
+	eventually(t, "an address that all know", func() bool {
+		return !slices.ContainsFunc(others.Nodes(), func(s *redistest.Server) bool {
+			ranges, err := s.Client().ClusterSlots(t.Context()).Result() //nolint:staticcheck // as the survey does
+			return err != nil || !slices.Contains(newSlotTable(s.Addr(), ranges).masters, f.Addr().String())
+		})
+	})
 	o := fastAt("redis+cluster://" + f.Addr().String())
 	o.Sharded = true
 	reg := secrecy.Registry(t)
@@ -135,6 +204,7 @@ func TestAnAddressOfAShardedClusterThatMovedIsFollowed(t *testing.T) {
 	f.to.Store(&to)
 	eventually(t, "silence", func() bool { return count(t, reg, "roomgate_redis_reconnects_total", "canary") > 0 })
 	eventually(t, "a gap", func() bool { return r.gapsByRoom()["a"] > 0 })
+	eventually(t, "the slot table of the new one", func() bool { all, _ := b.shards.masters(time.Now()); return all == 3 })
 	sayUntilHeard(t, r, "a", "by a backend", func() error { return after.Client().SPublish(t.Context(), prefix+"a", "by a backend").Err() })
 	for i := range 20 { // what is accepted arrives
 		m := fmt.Sprint("by a client ", i)

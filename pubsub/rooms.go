@@ -41,7 +41,7 @@ type confirmation struct {
 }
 
 // rooms counts who holds which room, and keeps with each part what remains to be told to Redis. It does
-// no I/O and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose and giveBack.
+// no I/O and reads no clock, and holds its mutex for no longer than a look at a batch of rooms, but for lose, heldAt and giveBack.
 type rooms struct {
 	prefix     string
 	leaveDelay time.Duration

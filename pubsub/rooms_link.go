@@ -105,6 +105,19 @@ func (rs *rooms) owedGap(rm *room) bool {
 	return rm.lost
 }
 
+// heldAt are the rooms that are joined on the connection of p, and that somebody holds.
+func (rs *rooms) heldAt(p *part) []*room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	var held []*room
+	for _, rm := range rs.byName {
+		if rm.home == p && rm.state == joined && rm.count > 0 {
+			held = append(held, rm)
+		}
+	}
+	return held
+}
+
 // confirmJoin is for a SUBSCRIBE that Redis confirmed.
 func (rs *rooms) confirmJoin(rm *room, now time.Time) {
 	rs.mu.Lock()

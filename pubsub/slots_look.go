@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -131,16 +132,14 @@ func (s *survey) count(answers <-chan answer, all int) (look, error) {
 
 // ask asks the node at addr, for limit at most.
 func (s *survey) ask(ctx context.Context, addr string, limit time.Duration) (table *slotTable, err error) {
-	client, err := s.clients.at(addr)
-	if err != nil {
-		return nil, err
-	}
 	err = within(ctx, limit, func(ctx context.Context) error {
-		ranges, err := client.ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS, which it names instead, is of Redis 7.0 or newer
-		if err == nil {
-			table = newSlotTable(addr, ranges)
-		}
-		return err
+		return s.clients.use(addr, func(client *redis.Client) error {
+			ranges, err := client.ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS, which it names instead, is of Redis 7.0 or newer
+			if err == nil {
+				table = newSlotTable(addr, ranges)
+			}
+			return err
+		})
 	})
 	switch {
 	case isRefusal(err):
@@ -202,6 +201,11 @@ func (s *survey) learn(table *slotTable) {
 	s.table = table
 	s.mu.Unlock()
 	s.clients.keep(s.known())
+}
+
+// unfollow closes what leads to addr, and to the names in the URL, of which one may mean the same.
+func (s *survey) unfollow(addr string) {
+	s.clients.drop(append(slices.Clone(s.access.url.Addrs), addr)...)
 }
 
 // close ends all that is being asked, and every connection.

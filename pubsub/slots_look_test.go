@@ -120,6 +120,59 @@ func TestConnectionsForLooksEndWithTheirNodes(t *testing.T) {
 	eventually(t, "its end", func() bool { return !has() })
 }
 
+// len is how many nodes have a client.
+func (c *clients) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.byAddr)
+}
+
+// go-redis would dial it again each second.
+func TestANodeThatCannotBeReachedKeepsNoClient(t *testing.T) {
+	s := redistest.Start(t)
+	a, err := newAccess(fastAt("redis+cluster://" + s.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	survey := newSurvey(a)
+	defer survey.close()
+	clients := survey.clients.len
+	if _, _, err := survey.look(t.Context()); err == nil || clients() != 1 { // it is no Cluster, and answers
+		t.Errorf("look = %v with %d clients, want an error and one", err, clients())
+	}
+	s.Kill()
+	if _, _, err := survey.look(t.Context()); err == nil || clients() != 0 {
+		t.Errorf("look at a dead node = %v with %d clients, want an error and none", err, clients())
+	}
+}
+
+// Its name may mean another server by now.
+func TestANodeWhoseLinkEndedIsAskedOverANewConnection(t *testing.T) {
+	c := redistest.StartCluster(t, 3, 0)
+	a, err := newAccess(fastAt("redis+cluster://" + c.Nodes()[0].Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newCluster(a)
+	defer p.close()
+	if _, err := p.pick(t.Context()); err != nil { // this asks the one in the URL, and the next look all
+		t.Fatal(err)
+	}
+	if _, _, err := p.survey.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a client for each node", func() bool { return p.survey.clients.len() == 3 })
+	p.chosen = c.Nodes()[1].Addr()
+	p.failed(server{addr: p.chosen})
+	client, err := p.survey.clients.at(c.Nodes()[1].Addr())
+	if err != nil || client.PoolStats().TotalConns != 0 {
+		t.Errorf("the connection to the node is kept: %+v, %v", client.PoolStats(), err)
+	}
+	if p.survey.clients.len() != 2 { // the one in the URL went, too; it may lead to the same
+		t.Errorf("%d connections, want that to the third and a new one", p.survey.clients.len())
+	}
+}
+
 // Who looks while others do is not told that a node is busy with them.
 func TestManyMayLookAtATime(t *testing.T) {
 	c := redistest.StartCluster(t, 3, 0)

@@ -239,3 +239,12 @@ func (l *link) gap(rm *room) {
 	l.b.metrics.gaps.Inc()
 	l.r.Gap(l.b.rooms.name(rm))
 }
+
+// gapAll is gap for all rooms, since messages may have been lost on this link, which stays.
+func (l *link) gapAll(why error) {
+	rooms := l.b.rooms.heldAt(l.p)
+	l.log.Warn("redis messages may have been lost", slog.Any("error", why), slog.Int("rooms", len(rooms)))
+	for _, rm := range rooms {
+		l.gap(rm)
+	}
+}
