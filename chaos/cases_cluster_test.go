@@ -24,7 +24,7 @@ func startClustered(t *testing.T, name string, sharded bool, gaps int) *clustere
 	c := redistest.StartCluster(t, 3, 1)
 	nodes := c.Nodes()
 	s := setup{name: "Cluster: " + name, clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2,
-		env: pick(canary, nil), url: c.URL(), gaps: gaps, within: failoverMost}
+		url: c.URL(), gaps: gaps, within: failoverMost}
 	if gaps > 0 {
 		s.mayEnd = []int{codeGap, codeRedis}
 	}

@@ -139,7 +139,7 @@ func startPartition(t *testing.T) *partition {
 
 	url := "redis+sentinel://" + strings.Join(*p.addrs(mainlandHost, sentinels...), ",") + "/mymaster"
 	p.world = newWorld(t, setup{name: "Sentinel: master and gateways cut off (netns)", clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2,
-		url: url, env: pick(canary, nil), mayEnd: []int{codeGap, codeRedis}, gaps: 3, within: failoverMost, spawn: func(s *spawn) { s.net, s.host = island, front.in },
+		url: url, mayEnd: []int{codeGap, codeRedis}, gaps: 3, within: failoverMost, spawn: func(s *spawn) { s.net, s.host = island, front.in },
 		targets: []func() target{
 			seek(func() []string { return *p.ashore.Load() }),
 			seek(func() []string { return *p.marooned.Load() }),

@@ -23,7 +23,7 @@ func startGuarded(t *testing.T, name string) *guarded {
 	g := &guarded{sentinel: redistest.StartSentinel(t)}
 	g.lookFor(g.sentinel.Servers())
 	publish := seek(func() []string { return *g.masters.Load() })
-	g.world = newWorld(t, setup{name: "Sentinel: " + name, clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2, env: pick(canary, nil),
+	g.world = newWorld(t, setup{name: "Sentinel: " + name, clients: pick(100, 400), rooms: pick(10, 40), rate: 10, replicas: 2,
 		url: g.sentinel.URL(), targets: []func() target{publish, publish}, mayEnd: []int{codeGap, codeRedis}, gaps: 3, within: failoverMost})
 	return g
 }

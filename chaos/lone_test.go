@@ -23,10 +23,6 @@ type lone struct {
 	flapper *flapper
 }
 
-// canary are the settings of the short form, which proves Redis more often than by default.
-// Less would be missed by itself on a machine that other cases, and other things, keep busy.
-var canary = []string{"ROOMGATE_REDIS_CANARY_INTERVAL=500ms", "ROOMGATE_REDIS_CANARY_TIMEOUT=4s"}
-
 // startLone starts a lone world. args are redis-server's.
 func startLone(t *testing.T, s setup, args ...string) *lone {
 	t.Helper()
@@ -53,7 +49,6 @@ func startOn(t *testing.T, s setup, server *redistest.Server) *world {
 	if s.gaps > 0 { // raw clients come back while Redis is still broken
 		s.mayEnd = append(s.mayEnd, codeRedis)
 	}
-	s.env = append(pick(canary, nil), s.env...)
 	return newWorld(t, s)
 }
 

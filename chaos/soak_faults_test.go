@@ -10,10 +10,10 @@ import (
 )
 
 // How long faults of the soak last, in seconds at most, and from when on the gateways have to notice one
-// that is silent: the longest are longer than redis.canary_timeout in either form.
-var (
-	faultMost = pick(6, 10)
-	noticed   = pick(5*time.Second, 9*time.Second)
+// that is silent: the longest are longer than redis.canary_timeout.
+const (
+	faultMost = 10
+	noticed   = 9 * time.Second
 )
 
 // A soak is a lone world in which one thing breaks after another.
