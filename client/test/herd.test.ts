@@ -1,14 +1,13 @@
 // 1,000 clients meet the same end at the same moment. When do they come back?
 import { beforeEach, expect, test } from 'vitest';
 import { Herd } from './clock.js';
-import { Page, seedRandom, sockets } from './fake.js';
+import { Page, sockets } from './fake.js';
 
 const clients = 1000;
 const bucket = 100; // ms
 
 let herd: Herd;
 beforeEach(() => {
-  seedRandom();
   herd = new Herd();
 });
 
