@@ -78,7 +78,7 @@ export interface Gateway extends Program {
 export async function gateway(redisPort: number, ...flags: string[]): Promise<Gateway> {
   const [front, admin] = [await freePort(), await freePort()];
   const args = ['serve', '--http.playground', '--http.addr', `127.0.0.1:${front}`, '--admin.addr', `127.0.0.1:${admin}`,
-    '--redis.canary_interval', '100ms', '--redis.canary_timeout', '1s', '--gap.spread', '500ms', '--drain.delay', '0s', '--drain.period', '0s', ...flags];
+    '--redis.canary_interval', '200ms', '--redis.canary_timeout', '20s', '--gap.spread', '500ms', '--drain.delay', '0s', '--drain.period', '0s', ...flags];
   const environ = {JWT_SECRET: secret, REDIS_URL: `redis://127.0.0.1:${redisPort}`};
   const program = new Program(binary, args, environ, () => answers(`http://127.0.0.1:${admin}/readyz`));
   return Object.assign(program, {page: `http://127.0.0.1:${front}/playground/`, admin: `http://127.0.0.1:${admin}`});
