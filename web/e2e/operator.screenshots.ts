@@ -13,12 +13,12 @@ const rooms = ['lobby', 'orders', 'org:7:chat', 'org:7:alerts', 'org:12:chat', '
 const users = ['ada', 'ben', 'chiara', 'dmitri', 'emeka', 'farah', 'gustav', 'hana', 'ines', 'jonas', 'kaya', 'liang'];
 
 /** A day of a small service in a quarter of an hour: people come and go, talk, and Redis restarts once. */
-async function live(redisPort: number, redis: Program, g: Gateway): Promise<void> {
+async function live(redisPort: number, redis: Program, g: Gateway, over: () => boolean): Promise<void> {
   const tokens = users.map(user => token(user, ...rooms));
   const here: Talker[] = [];
   let backend = await Publisher.connect(redisPort);
   const steps = Math.round(minutes * 60);
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; !over(); step++) {
     const second = new Promise(done => setTimeout(done, 1000));
     const wanted = 90 + 60 * Math.sin(step / steps * 5) + 8 * Math.sin(step / 9);
     while (here.length > wanted) here.shift()?.end();
@@ -51,13 +51,17 @@ test('pictures of the operator\'s view', async ({browser}) => {
     narrow: {colorScheme: 'light', viewport: {width: 390, height: 844}},
   } as const)) pages.push([name, await browser.newPage({...look, timezoneId: 'UTC'})]);
   for (const [, page] of pages) await page.goto(g.admin);
-  await live(redisPort, redis, g);
+  let over = false;
+  const living = live(redisPort, redis, g, () => over);
+  await pages[0]![1].waitForTimeout(minutes * 60_000);
   for (const [name, page] of pages) {
     await page.bringToFront();
-    await expect(page.locator('#by-messages tbody tr').first()).toBeVisible();
+    await expect(page.locator('#by-messages tbody tr').first()).toBeVisible({timeout: 30_000});
     await page.screenshot({path: join(images, `operator-${name}.png`)});
     await page.close();
   }
+  over = true;
+  await living;
   await g.stop();
   await redis.stop();
 });
