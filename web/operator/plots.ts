@@ -69,7 +69,7 @@ export class Plot {
         y: {range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1]},
       },
       axes: [
-        {...axis, size: 24, space: 70},
+        {...axis, size: 24, space: 70, values: (_, ticks) => ticks.map(t => clock(t * 1000).slice(0, 5))},
         {...axis, size: 56, space: 32, gap: 6, values: (_, ticks) => ticks.map(t => this.#spec.write(t)), ...(this.#spec.whole && {incrs: wholeSteps})},
       ],
       series: [{}, ...this.#spec.lines.map(line => ({stroke: () => colour(line.colour), width: 1.5, points: {show: false}, spanGaps: false}))],
