@@ -14,7 +14,7 @@ test.describe('a gateway with clients', () => {
   test.beforeAll(async () => {
     redisPort = await freePort();
     redis = await redisServer(redisPort).start();
-    g = await (await gateway(redisPort)).start() as Gateway;
+    g = await (await gateway(redisPort, '--redis.canary_timeout', '6s')).start() as Gateway; // the default: a Redis that is gone is told soon
     backend = await Publisher.connect(redisPort);
     for (const [sub, room, n] of [['ada', 'orders', 12], ['ben', 'chat:lunch', 5], ['cy', 'quiet', 1]] as const) {
       const jwt = token(sub, room);
