@@ -1,17 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { address } from './address.js';
-import { failure, Link, type Wire } from './link.js';
+import { delay, failure, Link, now, type Wire } from './link.js';
 import { Rooms, type Listener } from './rooms.js';
-import { asked, stops, wait } from './rule.js';
+import { asked, buffered, dialing, proven, remembered, stops, wait } from './rule.js';
 import { offline, onWake } from './wake.js';
-import type { Closed, Message, Options, RoomgateError, RoomgateEventMap, SocketConstructor, State } from './types.js';
-
-const dialing = 20_000; // ms for token, handshake and hello together
-const proven = 10_000; // ms after which a connection counts as good, and the next backoff begins anew
-// Rooms beyond these are asked for by frames: proxies refuse long URLs, and a gateway that has been given too many rooms; by its default, more than 100.
-const urlLength = 2000;
-const urlRooms = 100;
-const buffered = 1000; // messages that may wait for a slow loop over messages()
+import type { Closed, Message, Options, Problem, RoomgateError, RoomgateEventMap, SocketConstructor, State } from './types.js';
 
 export interface Roomgate {
   addEventListener<K extends keyof RoomgateEventMap>(
@@ -33,12 +26,13 @@ export class Roomgate extends EventTarget {
   #rooms: Rooms;
   #state: State = 'connecting';
   #link?: Link;
-  #only?: string; // raw: the room, if the URL named exactly one
-  #turn = 0; // counts dials and ends: who awaits something finds out whether it still matters
+  #leaving?: Link; // raw: the one that is soon replaced, for rooms that its URL did not name
+  #life = new AbortController(); // of the connection, from its dial to its end: who awaits something finds out whether it still matters
   #timer?: ReturnType<typeof setTimeout>; // while connecting: patience; while waiting: the next attempt
   #due = 0; // when the gateway wants us back, and not before; 0 if it did not say
-  #after?: number; // of `bye`
-  #since = 0; // when this connection opened; 0 before
+  #bye: Partial<Wire> = {}; // the frame, once it has come
+  #since = 0; // when the last connection opened
+  #lost = -Infinity; // when the last one ended that a gateway may have let in
   #attempt = 0; // connections in a row that did not last
   #end = new AbortController(); // for good
 
@@ -53,13 +47,15 @@ export class Roomgate extends EventTarget {
     this.#options = options;
     this.#raw = options.format === 'raw';
     this.#Socket = options.WebSocket ?? globalThis.WebSocket;
-    if (!this.#Socket) throw new TypeError('no WebSocket here: pass one as options.WebSocket, such as that of the package ws');
+    if (!this.#Socket) throw new TypeError('no WebSocket here: pass one as options.WebSocket');
     options.rooms?.forEach(check);
     this.#rooms = new Rooms(options.rooms ?? []);
     const { signal } = options;
-    if (signal?.aborted) this.close();
+    if (signal?.aborted) {
+      this.close();
+      return;
+    }
     signal?.addEventListener('abort', () => this.close(), { signal: this.#end.signal });
-    if (this.#end.signal.aborted) return;
     onWake(() => this.#wake(), this.#end.signal);
     this.#go();
   }
@@ -79,53 +75,61 @@ export class Roomgate extends EventTarget {
    */
   subscribe<T = any>(room: string, listener?: (data: T, message: Message<T>) => void, { signal }: { signal?: AbortSignal } = {}): () => void {
     check(room);
-    const own: Listener = (message) => listener?.(message.data as T, message as Message<T>);
+    const own: Listener = (message) => {
+      if (!this.#end.signal.aborted) listener?.(message.data as T, message as Message<T>); // else another listener has closed it
+    };
     const leave = () => {
       signal?.removeEventListener('abort', leave);
       this.#rooms.remove(room, own);
       this.#sync();
     };
     if (!signal?.aborted) {
-      const known = this.#rooms.wanted.has(room);
-      signal?.addEventListener('abort', leave);
+      signal?.addEventListener('abort', leave, { signal: this.#end.signal });
       this.#rooms.add(room, own);
       this.#sync();
-      if (this.#raw && this.#link && !known) this.reconnect(); // only a URL can name a room
+      if (this.#raw && !this.#rooms.named.includes(room) && this.#link !== this.#leaving) {
+        // Only a URL can name a room. A component that others follow, or a message that many pages act on, asks for one connection more, not for many at once.
+        this.#leaving = this.#link;
+        this.#link?.later(() => this.reconnect(), Math.random() * 1000);
+      }
     }
     return leave;
   }
 
   /**
-   * The messages of a room, for `for await`. Ends when the signal is aborted or the client is closed. If the loop is slow 1000 messages
-   * wait for it; then the oldest go, and there is a `gap` with the reason `overload`. It listens from the first `next()` on.
+   * The messages of a room, for `for await`. Ends when the signal is aborted, or the client is `closed` and what it had received is taken. If
+   * the loop is slow 1000 messages wait for it; then the oldest go, and there is a `gap` with the reason `overload`: one for all
+   * of them that came before it, since a refetch has those. It listens from the first `next()` on.
    */
   async *messages<T = any>(room: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<T, void, undefined> {
     const waiting: T[] = [];
-    let behind = false;
+    let heard = 0;
+    let told = 0; // as many had been heard at the last gap
     let wake = () => {};
     const leave = this.subscribe<T>(room, (data) => {
+      heard++;
       if (waiting.push(data) > buffered) {
         waiting.shift();
-        if (!behind) this.#emit('gap', { room, reason: 'overload', after: 0 });
-        behind = true;
+        if (heard - buffered > told) {
+          told = heard;
+          this.#emit('gap', { room, reason: 'overload', after: Math.random() * 5000 });
+        }
       }
       wake();
     }, options);
-    const call = () => wake();
-    this.addEventListener('state', call);
-    options.signal?.addEventListener('abort', call);
+    const done = new AbortController();
+    const until = { signal: done.signal };
+    this.addEventListener('state', () => wake(), until);
+    options.signal?.addEventListener('abort', () => wake(), until);
     try {
-      while (this.#state !== 'closed' && !options.signal?.aborted) {
+      while (!options.signal?.aborted) {
         if (waiting.length) yield waiting.shift()!;
-        else {
-          behind = false;
-          await new Promise<void>((resolve) => { wake = resolve; });
-        }
+        else if (this.#state === 'closed') return;
+        else await new Promise<void>((resolve) => { wake = resolve; });
       }
     } finally {
       leave();
-      this.removeEventListener('state', call);
-      options.signal?.removeEventListener('abort', call);
+      done.abort();
     }
   }
 
@@ -158,43 +162,50 @@ export class Roomgate extends EventTarget {
 
   async #dial(): Promise<void> {
     clearTimeout(this.#timer);
-    const turn = ++this.#turn;
-    this.#timer = setTimeout(() => this.#ended(1006, `not connected in ${dialing / 1000} s`), dialing);
+    this.#life.abort();
+    const { signal } = this.#life = new AbortController();
+    this.#timer = setTimeout(() => this.#ended(1006, 'not connected in 20 s'), dialing);
     this.#become('connecting');
-    let code = 'token';
     try {
-      const token = await this.#options.token?.();
-      if (turn !== this.#turn) return;
-      // A browser would put what it refuses into the text of its error, which may be logged.
-      if (token && !/^[\w.-]+$/.test(token)) throw new TypeError('token() gave something that is no JWT');
-      code = 'socket';
+      const token = await this.#token();
+      if (signal.aborted) return;
       const url = new URL(this.#url);
-      const named = [];
-      for (const room of this.#rooms.begin(this.#raw)) {
-        if (!this.#raw && (named.length === urlRooms || url.href.length + room.length > urlLength)) break;
-        url.searchParams.append('room', room);
-        named.push(room);
-      }
-      this.#rooms.named(named);
-      this.#only = named.length === 1 ? named[0] : undefined;
+      const rest = this.#rooms.begin(url, this.#raw);
       const format = this.#raw ? 'roomgate.raw.v1' : 'roomgate.v1';
       const socket = new this.#Socket(url.href, token ? [format, `bearer.${token}`] : [format]);
       this.#link = new Link(socket, this.#raw, this.#options.silence ?? 30_000, {
         opened: () => { if (this.#raw) this.#opened(); },
-        received: (data) => this.#raw ? this.#deliver({ room: this.#only, data }) : this.#received(data),
+        received: (data) => this.#raw ? this.#deliver({ room: this.#rooms.only, data }) : this.#received(data),
         ended: (code, reason) => this.#ended(code, reason),
         seen: (direction, text) => this.#emit('frame', { direction, text }),
       });
+      for (const room of rest) if (!signal.aborted) this.#tell(failure('too_many_rooms', 'no place in the URL'), room);
     } catch (error) {
-      const { message } = error as Error;
-      if (turn === this.#turn) this.#emit('error', { code, message });
-      if (turn === this.#turn) this.#ended(1006, message); // unless a listener has closed it
+      // A browser's own text has the URL, and what stands in it, and an event may be logged.
+      const problem = (error as RoomgateError).code === 'token' ? error as RoomgateError
+        : failure('socket', 'no WebSocket: ws on a page of https?');
+      if (!signal.aborted) this.#tell(problem);
+      if (!signal.aborted) this.#ended(1006, problem.message); // unless a listener has closed it
+    }
+  }
+
+  /** What `token` gives, if there is one. All that can go wrong with it is an error with that code. */
+  async #token(): Promise<string | undefined> {
+    const { token } = this.#options;
+    if (!token) return;
+    try {
+      const jwt = await token(this.#life.signal);
+      // Else the gateway would end us for good, for what may be an error page; or a browser put it into the text of its own error.
+      if (!/^([\w-]+\.){2}[\w-]+$/.test(jwt)) throw new TypeError('token() gave no JWT');
+      return jwt;
+    } catch (error) {
+      throw failure('token', String((error as Error)?.message ?? error));
     }
   }
 
   #opened(hello?: Wire): void {
     clearTimeout(this.#timer);
-    this.#since = Date.now();
+    this.#since = now();
     this.#become('open');
     if (this.#state === 'open') this.#emit('open', hello as any); // unless a listener has closed it
     this.#link?.watch();
@@ -206,32 +217,36 @@ export class Roomgate extends EventTarget {
     switch (frame.type) {
       case 'message':
         return this.#deliver({ room, data: frame.base64 ? bytes(frame.base64) : frame.text ?? frame.data });
-      case 'hello':
-        this.#rooms.hello(frame.rooms, !this.#since);
-        if (this.#since) return; // of a new token
+      case 'hello': {
+        const first = this.#state !== 'open';
+        this.#rooms.hello(frame.rooms, first);
+        if (!first) return; // of a new token
         this.#opened(frame);
-        return frame.rooms.forEach((room: string) => this.#emit('join', { room }));
+        for (const room of frame.rooms) if (this.#rooms.joined.has(room)) this.#emit('join', { room }); // unless a listener has closed it
+        return;
+      }
       case 'subscribed':
         this.#rooms.enter(room);
         return this.#emit('join', { room });
       case 'unsubscribed':
         this.#rooms.leave(room, !!frame.code);
-        if (frame.code) this.#emit('error', { code: frame.code, message: 'the new token does not allow this room', room });
+        this.#sync();
+        if (frame.code) this.#tell(failure(frame.code, 'not with the new token'), room);
         return;
       case 'gap':
         return this.#emit('gap', { room, reason: frame.reason, after: frame.after });
       case 'expiring':
         return this.#renew(frame.in * 500);
       case 'error':
-        return this.#emit('error', { code: frame.code, message: frame.message, ref: frame.ref });
+        return this.#tell(frame as unknown as Problem, room);
       case 'bye':
-        this.#after = frame.after;
+        this.#bye = frame;
     }
   }
 
   #deliver(message: Message): void {
     this.#rooms.deliver(message);
-    this.#emit('message', message);
+    if (!this.#end.signal.aborted) this.#emit('message', message);
   }
 
   /**
@@ -240,39 +255,41 @@ export class Roomgate extends EventTarget {
    */
   #renew(ms: number): void {
     const link = this.#link!;
-    const { token } = this.#options;
-    if (token) link.later(async () => {
+    if (this.#options.token) link.later(async () => {
       try {
-        const fresh = await token();
-        if (link === this.#link) await link.ask('auth', { token: fresh });
+        await link.ask('auth', { token: await this.#token() });
       } catch (error) {
         if (link !== this.#link) return;
-        const { code = 'token', message } = error as RoomgateError;
-        this.#emit('error', { code, message });
         if (ms > 1000) this.#renew(ms / 2);
+        this.#tell(error as RoomgateError);
       }
     }, Math.random() * ms);
   }
 
   #ended(code: number, reason: string, after?: number): void {
+    if (this.#link && code !== 4006) this.#lost = now();
     this.#link?.drop(code, reason);
     this.#link = undefined;
-    this.#turn++;
+    this.#life.abort();
     clearTimeout(this.#timer);
     this.#rooms.joined.clear();
-    if (this.#since && Date.now() - this.#since >= proven) this.#attempt = 0;
-    this.#since = 0;
-    const hope = code === 4003 && !this.#raw && this.#rooms.doubt();
-    if (!this.#end.signal.aborted && (hope || !stops(code))) after ??= wait(code, this.#after, this.#attempt++);
-    this.#after = undefined;
-    this.#due = after && asked(code) ? Date.now() + after : 0;
-    if (after !== undefined) this.#timer = setTimeout(() => this.#go(), after);
+    if (this.#state === 'open' && now() - this.#since >= proven) this.#attempt = 0;
+    const { code: rule = code, after: pause } = this.#bye; // which hold even if the close frame is lost
+    this.#bye = {};
+    if (!this.#end.signal.aborted && (!stops(rule) || this.#hopes(code))) after ??= wait(rule, pause, this.#attempt++);
+    this.#due = after && asked(rule) ? now() + after : 0;
+    if (after !== undefined) this.#timer = delay(() => this.#go(), after);
     this.#become(after === undefined ? 'closed' : resting(), { code, reason, after, attempt: this.#attempt });
+  }
+
+  /** Whether a code that stops us may be for what has changed since: for a connection that has ended, or for rooms that an earlier one was let into. */
+  #hopes(code: number): boolean {
+    if (code === 4006) return now() - this.#lost < remembered;
+    return (code === 4000 || code === 4003) && !this.#raw && this.#rooms.doubt();
   }
 
   /** The wait is over. */
   #go(): void {
-    clearTimeout(this.#timer);
     if (offline()) this.#become('offline');
     else this.#dial();
   }
@@ -284,7 +301,7 @@ export class Roomgate extends EventTarget {
   #wake(): void {
     if (this.#state === 'open') this.#link!.probe();
     if (this.#state !== 'waiting' && this.#state !== 'offline') return;
-    if (Date.now() < this.#due) this.#become(resting());
+    if (now() < this.#due) this.#become(resting());
     else this.#go();
   }
 
@@ -292,13 +309,13 @@ export class Roomgate extends EventTarget {
   #sync(): void {
     queueMicrotask(() => {
       if (this.#state !== 'open' || this.#raw) return;
-      this.#rooms.sync(this.#link!, (room, { code, message }) => this.#emit('error', { code, message, room }));
+      this.#rooms.sync(this.#link!, (room, error) => this.#tell(error, room));
     });
   }
 
   #ready(what: string): Link {
     if (this.#raw) throw failure('bad_request', `${what} needs the format json`);
-    if (this.#state !== 'open') throw failure('closed', `${what} while ${this.#state}: wait for the event open`);
+    if (this.#state !== 'open') throw failure('closed', `${what} while ${this.#state}: wait for open`);
     return this.#link!;
   }
 
@@ -309,6 +326,10 @@ export class Roomgate extends EventTarget {
     if (was !== state && this.#state === state) this.#emit('state', state); // unless a listener has closed it
   }
 
+  #tell({ code, message, ref }: Problem, room?: string): void {
+    this.#emit('error', { code, message, ref, room });
+  }
+
   #emit<K extends keyof RoomgateEventMap>(type: K, detail: RoomgateEventMap[K]['detail']): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
@@ -317,7 +338,8 @@ export class Roomgate extends EventTarget {
 const resting = () => (offline() ? 'offline' : 'waiting');
 
 function check(room: string): void {
-  if (!/^[\w.:@=+,~/-]{1,128}$/.test(room)) throw new TypeError(`${room}: a room is 1 to 128 of A-Z a-z 0-9 _ . : @ = + , ~ / -`);
+  const name = /^[\w.:@=+,~/-]{1,128}$/;
+  if (!name.test(room)) throw new TypeError(`${room}: the name of a room matches ${name}`);
 }
 
 const bytes = (base64: string) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));

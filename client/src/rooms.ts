@@ -3,8 +3,12 @@ import type { Message, RoomgateError } from './types.js';
 
 export type Listener = (message: Message) => void;
 
+// What stands in a URL, in characters and in rooms. Proxies refuse long URLs; and a gateway more rooms than, by default, 100, with those of rooms.auto.
+const urlLength = 2000;
+const urlRooms = 50;
+
 /**
- * How many rooms are joined and left by frames at once, and then in each ten seconds. By default a gateway permits a client
+ * How many rooms are joined and left by frames in any ten seconds. By default a gateway permits a client
  * 20 messages at once and 100 a minute, and some must be left for what else there is to say.
  */
 const batch = 15;
@@ -13,15 +17,18 @@ const batch = 15;
 export class Rooms {
   /** Who listens, room by room. */
   wanted = new Map<string, Set<Listener>>();
-  /** Where this connection is in, as the gateway says. */
+  /** Where this connection is in, as the gateway says, but for those that it is leaving. */
   joined = new Set<string>();
+  /** What the URL of this connection named. */
+  named: string[] = [];
+  /** Its room, if that was exactly one. */
+  only?: string;
 
   #first: readonly string[]; // of the options
   #sure: Set<string>; // may stand in a URL: of the options, or let in before
-  #named: string[] = []; // stood in the URL of this connection
-  #asked = new Set<string>(); // for on this connection, by URL or frame, whatever came of it
-  #own = true; // the token, or rooms.auto, may have rooms of its own
-  #left = batch;
+  #asked = new Set<string>(); // for on this connection, by URL or frame, and not refused
+  #refused = new Map<string, string>(); // on this connection, with the code: in vain until somebody subscribes once more
+  #left = batch; // frames
 
   constructor(first: readonly string[]) {
     this.#first = first;
@@ -30,6 +37,7 @@ export class Rooms {
   }
 
   add(room: string, listener: Listener): void {
+    this.#refused.delete(room);
     const listeners = this.wanted.get(room);
     if (listeners) listeners.add(listener);
     else this.wanted.set(room, new Set([listener]));
@@ -40,10 +48,13 @@ export class Rooms {
     if (!listeners?.delete(listener) || listeners.size) return;
     this.wanted.delete(room);
     this.#sure.delete(room);
+    this.#refused.delete(room);
   }
 
   deliver(message: Message): void {
-    for (const listener of [...(this.wanted.get(message.room!) ?? [])]) {
+    const listeners = this.wanted.get(message.room!);
+    for (const listener of [...(listeners ?? [])]) {
+      if (!listeners!.has(listener)) continue; // another one has removed it
       try {
         listener(message);
       } catch (error) {
@@ -53,25 +64,34 @@ export class Rooms {
   }
 
   /**
-   * A connection begins, and these rooms may stand in its URL. If there are any, the gateway does not join those of the token: so there
-   * are none, unless the options name rooms or a connection has shown that the token does not. And one that is not allowed ends the
-   * connection: so what has not been let in before is asked for later, by frames. Raw has no frames.
+   * A connection begins: names rooms in its URL. Rooms there keep those of the token out, so that there are none unless the options name
+   * some. And one that is not allowed ends the connection, so that what has not been let in before is asked for later, by frames.
+   * Raw has no frames: all are named, and those for which there is no place returned.
    */
-  begin(raw: boolean): string[] {
+  begin(url: URL, raw: boolean): string[] {
+    const rest = [];
     this.#left = batch;
-    if (!raw && this.#own && !this.#first.length) return [];
-    return [...this.wanted.keys()].filter((room) => raw || this.#sure.has(room));
-  }
-
-  /** The connection has begun, with these rooms in its URL. */
-  named(rooms: string[]): void {
-    this.#named = rooms;
+    this.named = [];
+    for (const room of this.wanted.keys()) {
+      if (!raw && !(this.#first.length && this.#sure.has(room))) continue;
+      const { search } = url;
+      url.searchParams.append('room', room);
+      if (url.href.length <= urlLength && this.named.length < urlRooms) this.named.push(room);
+      else {
+        url.search = search;
+        if (raw) rest.push(room);
+      }
+    }
+    this.only = this.named.length === 1 ? this.named[0] : undefined;
+    return rest;
   }
 
   /** The rooms of a hello: the first of a connection, or one that answers a refresh. */
   hello(rooms: string[], first: boolean): void {
-    if (first && !this.#named.length) this.#own = rooms.length > 0;
-    if (first) this.#asked = new Set(this.#named);
+    if (first) {
+      this.#asked = new Set(this.named);
+      this.#refused.clear();
+    }
     this.joined.clear();
     for (const room of rooms) this.enter(room);
   }
@@ -81,37 +101,52 @@ export class Rooms {
     if (this.wanted.has(room)) this.#sure.add(room);
   }
 
-  /** The connection is out of a room; if `lost`, without having asked, and asking again would be in vain. */
+  /** The connection is out of a room; if `lost`, without having asked, and asking again would be in vain. It may be in one more now. */
   leave(room: string, lost: boolean): void {
     this.joined.delete(room);
     this.#sure.delete(room);
-    if (lost && this.wanted.has(room)) this.#asked.add(room);
+    if (lost) this.#refuse(room, 'forbidden');
+    for (const [other, code] of this.#refused) {
+      if (code !== 'too_many_rooms') continue;
+      this.#refused.delete(other);
+      break;
+    }
   }
 
   /** A URL was refused for its rooms. Whether without those that are wanted since, which will come by frames, there is hope. */
   doubt(): boolean {
     this.#sure = new Set(this.#first);
-    return this.#named.some((room) => !this.#sure.has(room));
+    return this.named.some((room) => !this.#sure.has(room));
   }
 
   /** Asks, by frames, for what is missing, and leaves what is not wanted any more. Rooms of the token are not left. */
-  sync(link: Link, refused: (room: string, error: RoomgateError) => void): void {
-    const again = () => this.sync(link, refused);
-    const send = (type: string, room: string) => {
-      if (!this.#left) return; // until the timer that the first of them set
-      if (this.#left-- === batch) link.later(() => { this.#left = batch; again(); }, 10_000);
-      const add = type === 'subscribe';
-      const mark = (asked: boolean) => { if (asked) this.#asked.add(room); else this.#asked.delete(room); };
-      mark(add);
+  sync(link: Link, failed: (room: string, error: RoomgateError) => void): void {
+    const again = () => this.sync(link, failed);
+    const send = (type: string, room: string, undo: () => void) => {
+      this.#left--;
+      link.later(() => { this.#left++; again(); }, 10_000);
       link.ask(type, { room }).catch((error: RoomgateError) => {
         if (error.code === 'closed') return;
-        refused(room, error);
-        if (error.code !== 'rate_limited' && error.code !== 'unavailable') return; // that would not change
-        mark(!add);
-        link.later(again, 5000 + Math.random() * 5000);
+        if (/^(rate_limited|unavailable)$/.test(error.code)) link.later(() => { undo(); again(); }, 5000 + Math.random() * 5000);
+        else this.#refuse(room, error.code);
+        failed(room, error);
       });
     };
-    for (const room of this.#asked) if (!this.wanted.has(room)) send('unsubscribe', room);
-    for (const room of this.wanted.keys()) if (!this.#asked.has(room) && !this.joined.has(room)) send('subscribe', room);
+    for (const room of this.#asked) {
+      if (this.wanted.has(room) || !this.#left) continue;
+      this.#asked.delete(room);
+      this.joined.delete(room); // so that whoever wants it before the answer asks for it behind this
+      send('unsubscribe', room, () => { this.#asked.add(room); this.joined.add(room); });
+    }
+    for (const room of this.wanted.keys()) {
+      if (this.#asked.has(room) || this.joined.has(room) || this.#refused.has(room) || !this.#left) continue;
+      this.#asked.add(room);
+      send('subscribe', room, () => { this.#asked.delete(room); });
+    }
+  }
+
+  #refuse(room: string, code: string): void {
+    this.#asked.delete(room);
+    if (this.wanted.has(room)) this.#refused.set(room, code);
   }
 }

@@ -1,5 +1,10 @@
 // What a close code asks of a client: https://github.com/roomgate/roomgate/blob/main/docs/protocol.md#close-codes
 
+export const dialing = 20_000; // ms for token, handshake and hello together
+export const proven = 10_000; // ms after which a connection counts as good, and the next backoff begins anew
+export const remembered = 60_000; // ms that a gateway may count a connection of ours whose end it has not seen: until a ping of its own is in vain
+export const buffered = 1000; // messages that may wait for a slow loop over messages()
+
 const hundreds = (code: number) => Math.floor(code / 100);
 
 /**
@@ -9,7 +14,7 @@ const hundreds = (code: number) => Math.floor(code / 100);
  */
 export const stops = (code: number) => hundreds(code) === 40 || [1003, 1007, 1009].includes(code);
 
-/** Whether it was the gateway that said when to come back, and not the network that broke. */
+/** Whether it was the gateway that said when to come back, and not the network that broke. The code is that of `bye`, if there was one. */
 export const asked = (code: number) => hundreds(code) === 41 || hundreds(code) === 42;
 
 /**

@@ -2,9 +2,12 @@
 export type State = 'connecting' | 'open' | 'waiting' | 'offline' | 'closed';
 
 export interface Options {
-  /** Called before each connect, and when the token in use is about to expire. Without it no token is sent. */
-  token?: () => string | Promise<string>;
-  /** Rooms to be in from the start, named in the URL. Without it those of the token are joined. */
+  /**
+   * Called before each connect, and when the token in use is about to expire, with a signal that is aborted when the connection ends or is
+   * given up. Anything but a JWT is the error `token`. Without this option no token is sent.
+   */
+  token?: (signal: AbortSignal) => string | Promise<string>;
+  /** Rooms to be in from the start, named in the URL. Without them those of the token are joined, on each connection. */
   rooms?: readonly string[];
   /** `json` (the default): `roomgate.v1`. `raw`: `roomgate.raw.v1`, payloads only: no `publish`, no `ping`, no `gap`. */
   format?: 'json' | 'raw';
@@ -12,7 +15,7 @@ export interface Options {
   signal?: AbortSignal;
   /** The constructor to use where there is none of that name, such as in Node 20: that of the package `ws`. */
   WebSocket?: SocketConstructor;
-  /** ms without a frame after which a ping is sent, less up to a quarter at random. Default 30000. */
+  /** ms without a frame after which a ping is sent, less up to a quarter at random. Default 30000. Infinity: never. */
   silence?: number;
 }
 
@@ -40,7 +43,7 @@ export interface Closed {
   reason: string;
   /** ms until the next attempt; undefined if there will be none. */
   after?: number;
-  /** Attempts since a connection lasted 10 s, with the next. */
+  /** Counts the attempts, until a connection has lasted 10 s. */
   attempt: number;
 }
 
@@ -54,7 +57,7 @@ export interface Gap {
 }
 
 export interface Problem {
-  /** That of the protocol; or `token`: it could not be had; `socket`: no WebSocket could be made; `frame`: not the protocol. */
+  /** That of the protocol; or `token`: none could be had; `socket`: no WebSocket could be made; `frame`: not the protocol. */
   code: string;
   message: string;
   ref?: number | string;
@@ -69,13 +72,13 @@ export interface Frame {
 
 /** What a promise of `publish` and `ping` rejects with. */
 export interface RoomgateError extends Error {
-  /** That of the protocol; or `closed`: the client is not connected, or was not any more before the answer. */
+  /** That of the protocol; `rate_limited` also if 1 MiB waits to be sent; or `closed`: the client is not connected, or was not any more before the answer. */
   code: string;
 }
 
 export interface RoomgateEventMap {
-  /** Connected. With `raw` there is no hello. */
-  open: CustomEvent<Hello | undefined>;
+  /** Connected. With `raw` there is no hello: null. */
+  open: CustomEvent<Hello | null>;
   /** In a room, on this connection: what is published from now on arrives, or a `gap` does. With `raw` nothing tells. */
   join: CustomEvent<{ room: string }>;
   close: CustomEvent<Closed>;
@@ -90,6 +93,7 @@ export interface RoomgateEventMap {
 /** What is used of a WebSocket: the platform's, and that of the package `ws`, will do. */
 export interface Socket {
   binaryType: any;
+  readonly bufferedAmount: number;
   onopen: any;
   onmessage: any;
   onclose: any;

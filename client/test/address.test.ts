@@ -13,7 +13,9 @@ test.each([
   ['http://shop.example', 'wss://live.example/ws', 'wss://live.example/ws'],
   ['http://shop.example', 'https://live.example/ws', 'wss://live.example/ws'],
   ['https://shop.example', 'http://live.example/ws', 'ws://live.example/ws'],
+  ['http://shop.example', 'HTTPS://live.example/ws#top', 'wss://live.example/ws'],
   [undefined, 'live.example/ws', 'wss://live.example/ws'],
+  [undefined, '//live.example/ws', 'wss://live.example/ws'],
   [undefined, 'http://127.0.0.1:8080/ws', 'ws://127.0.0.1:8080/ws'],
 ])('on %s, %s is %s', (page, to, url) => {
   vi.stubGlobal('location', page && new URL(page));
@@ -22,6 +24,10 @@ test.each([
 
 test('a URL object will do', () => {
   expect(address(new URL('https://live.example/ws')).href).toBe('wss://live.example/ws');
+});
+
+test.each(['ftp://live.example/ws', 'file:///ws', 'ws://'])('%s is none', (to) => {
+  expect(() => address(to)).toThrow(TypeError);
 });
 
 test('without a page a path alone is refused', () => {

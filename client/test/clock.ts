@@ -20,6 +20,7 @@ export class Herd {
     });
     vi.stubGlobal('clearTimeout', (id: number) => this.#due.get(this.#at.get(id)!)?.delete(id));
     vi.spyOn(Date, 'now').mockImplementation(() => this.#now);
+    vi.spyOn(performance, 'now').mockImplementation(() => this.#now);
   }
 
   async pass(ms: number, then = () => {}): Promise<void> {

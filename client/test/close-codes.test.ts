@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { dial, events, last, open, settle, sockets } from './fake.js';
+import { dial, events, last, open, Page, settle, sockets } from './fake.js';
 
 const meaning: Record<number, string> = {
   4000: 'bad request', 4001: 'token missing', 4002: 'token invalid', 4003: 'room not allowed', 4005: 'disconnected by the backend',
@@ -73,6 +73,21 @@ describe.each([4201, 4202, 4203, 4204, 4205].map(name))('%i, %s,', (code) => {
     expect(sockets).toHaveLength(2);
   });
 
+  test('reconnects after what bye says also if the close frame is lost, whatever wakes it', async () => {
+    const page = new Page();
+    const gate = await open();
+    const closes = events(gate, 'close');
+    last().say({ type: 'bye', code, after: 4200 });
+    last().end(1006);
+    expect(closes).toMatchObject([{ code: 1006, after: 4200 }]);
+    await vi.advanceTimersByTimeAsync(4199);
+    page.show();
+    await settle();
+    expect(sockets).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sockets).toHaveLength(2);
+  });
+
   test.each([0, 0.5, 0.999])('without bye reconnects within 5 s at random (%f)', async (draw) => {
     const gate = await open();
     const closes = events(gate, 'close');
@@ -123,6 +138,47 @@ test('a gateway that lets in and sends away again and again with 42xx is not ham
     await settle();
   }
   expect(closes.map((close) => close.after)).toEqual([100, 1800, 3600, 7200, 14_400, 27_000, 27_000]);
+});
+
+test('4006 stops nobody whose own last connection the gateway may still count, for a minute', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.9);
+  for (const end of ['1006', 'silence', 'reconnect']) {
+    const gate = await open({ silence: 30_000 });
+    if (end === '1006') last().end(1006);
+    else if (end === 'reconnect') gate.reconnect();
+    else await vi.advanceTimersByTimeAsync(23_250 + 10_000); // no ping is answered
+    const moment = Date.now();
+    while (gate.state !== 'closed') {
+      const dials = sockets.length;
+      while (sockets.length === dials) await vi.advanceTimersByTimeAsync(100);
+      last().end(4006);
+      expect(Date.now() - moment).toBeLessThan(100_000);
+    }
+    expect(Date.now() - moment).toBeGreaterThanOrEqual(60_000);
+  }
+});
+
+test('a bye.after that no timer can wait for is no reason to come at once', async () => {
+  await open();
+  last().say({ type: 'bye', code: 4201, after: 2 ** 40 });
+  last().end(4201);
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(sockets).toHaveLength(1);
+});
+
+test.each([4000, 4003])('%i for rooms that were let in before, and are not any more, costs those and not the connection', async (code) => {
+  const gate = await open({ rooms: ['a'] });
+  gate.subscribe('b');
+  await settle();
+  last().answer('subscribe', { type: 'subscribed', room: 'b' });
+  gate.reconnect();
+  await settle();
+  last().end(code);
+  expect(gate.state).toBe('waiting');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(last().rooms).toEqual(['a']);
+  last().end(code);
+  expect(gate.state).toBe('closed');
 });
 
 test('4003 for a room that was let in before, and is not any more, costs that room and not the connection', async () => {

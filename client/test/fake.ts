@@ -8,6 +8,7 @@ export class FakeSocket {
   static all: FakeSocket[] = [];
 
   binaryType = '';
+  bufferedAmount = 0;
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
@@ -53,10 +54,14 @@ export const last = (): FakeSocket => sockets.at(-1)!;
 /** Runs what is due now: microtasks, and timers of 0 ms. */
 export const settle = () => vi.advanceTimersByTimeAsync(0);
 
-/** A client whose first socket has been dialed. */
-export async function dial(options: Options = {}): Promise<Roomgate> {
+/** What looks like a JWT, of that name. */
+export const jwt = (name: string) => `h.${name}.s`;
+
+/** A client whose first socket has been dialed; `first` is done in the turn that made it. */
+export async function dial(options: Options = {}, first: (gate: Roomgate) => void = () => {}): Promise<Roomgate> {
   const gate = new Roomgate('wss://gate.test/ws', { WebSocket: FakeSocket, ...options });
   made.push(gate);
+  first(gate);
   await settle();
   return gate;
 }

@@ -1,7 +1,7 @@
 // 1,000 clients meet the same end at the same moment. When do they come back?
 import { beforeEach, expect, test } from 'vitest';
 import { Herd } from './clock.js';
-import { Page, sockets } from './fake.js';
+import { jwt, Page, sockets } from './fake.js';
 
 const clients = 1000;
 const bucket = 100; // ms
@@ -61,6 +61,7 @@ test('a gateway that stays down for 20 s meets fewer and fewer', async () => {
   await herd.pass(30_000);
   const counts = histogram('1006, down for 20 s', moment, dialsSince(clients));
   expect(Math.max(...counts.slice(0, 10))).toBeLessThan(2 * even(1000)); // those who wait for the first and for the second time
+  expect(Math.max(...counts.slice(10, 50))).toBeLessThan(even(1000)); // each of those waits for 2 s, 4 s, … at most
   expect(Math.max(...counts.slice(50, 200))).toBeLessThan(even(2000));
   const back = counts.slice(200);
   expect(Math.max(...back)).toBeLessThan(even(5000));
@@ -90,7 +91,7 @@ test('42xx with bye: at the times that the gateway drew, and at no other, whatev
 
 test('tokens that expire together are renewed evenly over half the time that is left', async () => {
   const asked: number[] = [];
-  await herd.open(clients, { token: () => { asked.push(Date.now()); return 't'; }, silence: 3_600_000 });
+  await herd.open(clients, { token: () => { asked.push(Date.now()); return jwt('t'); }, silence: 3_600_000 });
   asked.length = 0;
   const moment = Date.now();
   for (const socket of sockets) socket.say({ type: 'expiring', in: 60 });
@@ -120,11 +121,24 @@ test('what all heard at the same moment does not make all ping at the same momen
   const pinged: number[] = [];
   for (const socket of sockets) {
     socket.say({ type: 'message', room: '42', data: 1 });
-    socket.send = () => { pinged.push(Date.now()); };
+    socket.send = () => {
+      pinged.push(Date.now());
+      socket.say({ type: 'pong' });
+    };
   }
   const moment = Date.now();
   await herd.pass(30_001);
   const counts = histogram('pings', moment, pinged);
   expect(pinged).toHaveLength(clients);
   expect(Math.max(...counts)).toBeLessThan(even(7500));
+});
+
+test('a message that makes all raw pages subscribe makes them connect anew evenly over a second', async () => {
+  const gates = await herd.open(clients, { format: 'raw', rooms: ['a'] });
+  const moment = Date.now();
+  for (const gate of gates) for (const room of ['b', 'c', 'd']) gate.subscribe(room);
+  await herd.pass(1001);
+  const counts = histogram('raw', moment, dialsSince(clients));
+  expect(sockets).toHaveLength(2 * clients);
+  expect(Math.max(...counts)).toBeLessThan(even(1000));
 });

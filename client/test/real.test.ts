@@ -142,12 +142,9 @@ test('the gateway is killed and comes back: so do the client, its rooms and its 
 test('the gateway is shut down: the client learns when to come back', async () => {
   const gate = connect();
   await next(gate, 'open');
-  const closed = next(gate, 'close');
+  const [bye, closed] = [next(gate, 'frame', ({ text }) => text.includes('"bye"')), next(gate, 'close')];
   gateway.kill('SIGTERM');
-  const { code, after } = await closed;
-  expect(code).toBe(4201);
-  expect(after).toBeGreaterThanOrEqual(0);
-  expect(after).toBeLessThanOrEqual(5000);
+  expect(await closed).toMatchObject({ code: 4201, after: JSON.parse((await bye).text).after });
 });
 
 test('raw: the payload alone', async () => {

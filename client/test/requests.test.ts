@@ -1,5 +1,5 @@
-import { expect, test, vi } from 'vitest';
-import { dial, events, last, open, settle } from './fake.js';
+import { describe, expect, test, vi } from 'vitest';
+import { dial, events, last, open, settle, sockets } from './fake.js';
 
 test('publish resolves when Redis has the message', async () => {
   const gate = await open();
@@ -27,7 +27,7 @@ test('what waits for an answer when the connection ends is rejected', async () =
 
 test('nothing is kept for later: publish and ping reject while not open', async () => {
   const gate = await dial();
-  await expect(gate.publish('42', 1)).rejects.toMatchObject({ code: 'closed', message: 'publish while connecting: wait for the event open' });
+  await expect(gate.publish('42', 1)).rejects.toMatchObject({ code: 'closed', message: 'publish while connecting: wait for open' });
   await expect(gate.ping()).rejects.toMatchObject({ code: 'closed' });
   last().hello();
   expect(last().sent).toEqual([]);
@@ -107,6 +107,44 @@ test('a client that is closed by a listener of its own end stays closed', async 
   gate.addEventListener('state', () => gate.close());
   last().hello();
   expect(opens).toEqual([]);
+});
+
+describe.each(['close', 'reconnect'] as const)('a listener of a frame that calls %s()', (what) => {
+  test.each(['hello', 'message', 'bye'])('when there comes %s hears no more of that connection', async (type) => {
+    const gate = await dial({ rooms: ['42'] });
+    if (type !== 'hello') last().hello();
+    const [opens, joins, messages] = [events(gate, 'open'), events(gate, 'join'), events(gate, 'message')];
+    gate.addEventListener('frame', () => gate[what](), { once: true });
+    if (type === 'hello') last().hello();
+    else last().say({ type, room: '42', data: 1, after: 1000 });
+    expect(gate.state).toBe(what === 'close' ? 'closed' : 'connecting');
+    expect([opens, joins, messages]).toEqual([[], [], []]);
+    await expect(gate.publish('42', 1)).rejects.toMatchObject({ code: 'closed' });
+    await settle();
+    if (what === 'close') return expect(sockets).toHaveLength(1);
+    last().hello();
+    expect([opens.length, joins.length]).toEqual([1, 1]);
+    expect(gate.state).toBe('open');
+  });
+
+  test.each(['state', 'open'] as const)('or of the event %s, hears of no room that it has lost by that', async (type) => {
+    const gate = await dial({ rooms: ['42', '43'] });
+    const joins = events(gate, 'join');
+    gate.addEventListener(type, () => gate[what](), { once: true });
+    last().hello();
+    expect(joins).toEqual([]);
+    expect(gate.state).toBe(what === 'close' ? 'closed' : 'connecting');
+  });
+
+  test('when rooms are asked for sends no more on that connection', async () => {
+    const gate = await open();
+    const [first, problems] = [last(), events(gate, 'error')];
+    gate.addEventListener('frame', () => gate[what](), { once: true });
+    for (const room of ['a', 'b', 'c']) gate.subscribe(room);
+    await settle();
+    expect(first.sent).toHaveLength(1);
+    expect(problems).toEqual([]);
+  });
 });
 
 test('a code or a reason that nobody may send closes all the same', async () => {

@@ -99,6 +99,20 @@ describe.each(['show', 'fromCache', 'resume'] as const)('a tab that wakes (%s)',
   });
 });
 
+test('a tab that wakes while a link is asked gives it the whole time once more', async () => {
+  const gate = await open();
+  const closes = events(gate, 'close');
+  await vi.advanceTimersByTimeAsync(5000);
+  page.show();
+  await vi.advanceTimersByTimeAsync(9000);
+  page.resume();
+  await vi.advanceTimersByTimeAsync(5999);
+  expect(closes).toEqual([]);
+  last().answer('ping', { type: 'pong' });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(gate.state).toBe('open');
+});
+
 test('a network that returns does not undercut the gateway either, and one that returns later finds the wait over', async () => {
   const gate = await open();
   last().say({ type: 'bye', code: 4201, after: 4000 });

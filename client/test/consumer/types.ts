@@ -5,7 +5,7 @@ interface Chat { text: string }
 
 const controller = new AbortController();
 const gate = new Roomgate(new URL('wss://live.example/ws'), {
-  token: async () => (await fetch('/token')).text(),
+  token: async (signal) => (await fetch('/token', { signal })).text(),
   rooms: ['42'] as const,
   format: 'json',
   signal: controller.signal,
@@ -19,6 +19,8 @@ const rooms: readonly string[] = gate.rooms;
 const latency: number | undefined = gate.latency;
 
 gate.addEventListener('open', ({ detail }) => detail?.conn.toUpperCase());
+// @ts-expect-error with raw there is no hello
+gate.addEventListener('open', ({ detail }) => detail.conn);
 gate.addEventListener('join', ({ detail: { room } }) => room.length);
 gate.addEventListener('close', ({ detail: { code, after } }) => code + (after ?? 0));
 gate.addEventListener('gap', ({ detail: { room, after } }) => [room?.length, after.toFixed()]);
