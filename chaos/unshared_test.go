@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -41,6 +42,8 @@ func inNamespaces(t *testing.T) bool {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
+	runtime.LockOSThread() // for the kernel sends Pdeathsig when the thread dies that started the process
+	defer runtime.UnlockOSThread()
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err = cmd.Start()
