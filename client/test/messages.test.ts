@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { events, last, open, seedRandom, settle } from './fake.js';
+import { events, last, open, settle } from './fake.js';
 
 const say = (data: unknown) => last().say({ type: 'message', room: '42', data });
 
@@ -79,7 +79,6 @@ test('a slow loop loses the oldest beyond 1000, and a gap tells of it', async ()
 });
 
 test('a loop that never catches up is told of each loss by a gap that comes after what was lost; and gaps are few', async () => {
-  seedRandom();
   const gate = await open({ rooms: ['42'] });
   let said = 0;
   const covered: number[] = []; // how many had been said at each gap: a refetch has those
