@@ -130,7 +130,7 @@ func TestALostCanaryThatALaterOneOvertakesGivesAGapAtOnce(t *testing.T) {
 // One that is heard of again before its second canary is missed.
 func TestAMissedCanaryIsOwedAGapUntilItsMasterIsHeard(t *testing.T) {
 	p := play(t, testCluster(t), "a:1")
-	p.lose("b:1", 5) // the first is missed by now
+	_, _ = p.lose("b:1", 5) // the first is missed by now
 	if v := p.hears("c:1"); v.proof || v.gap != nil || v.end.err != nil {
 		t.Errorf("while b is in doubt, the verdict is %+v, want no proof", v)
 	}
@@ -180,7 +180,7 @@ func TestAMasterThatTakesNoCanaryEndsNoLink(t *testing.T) {
 func TestAMasterThatIsReplacedBeforeItIsHeardLeavesAGap(t *testing.T) {
 	c := testCluster(t)
 	p := play(t, c, "a:1")
-	p.lose("b:1", 4)
+	_, _ = p.lose("b:1", 4)
 	c.masters = []string{"a:1", "c:1", "d:1"}
 	p.tick()
 	p.wantGap(p.hears("c:1"), "b:1 has come to a:1, and it is no master any more")
@@ -244,7 +244,7 @@ func TestALinkThatIsWellForLongForgetsDeafNodes(t *testing.T) {
 
 func TestTheNextLinkDoesNotProveBeforeItHearsWhatTheLastMissed(t *testing.T) {
 	c := testCluster(t)
-	play(t, c, "a:1").lose("b:1", 20)
+	_, _ = play(t, c, "a:1").lose("b:1", 20)
 	p := play(t, c, "c:1")
 	if got := p.tick(); got != "b:1" {
 		t.Errorf("the first canary goes through %s, want b", got)

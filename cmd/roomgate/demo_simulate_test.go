@@ -171,5 +171,7 @@ func TestDemoThatEndsWhileItsRedisIsAwayLeavesNothing(t *testing.T) {
 	await(t, "Redis to be away", func() bool { return redis.Ping(t.Context()).Err() != nil })
 	d.signals <- os.Interrupt
 	d.wait()
-	<-paused // whatever it was answered; that no Redis is left, the end of all tests shows
+	if err := <-paused; err != nil { // either is right; that no Redis is left, the end of all tests shows
+		t.Logf("the page was not answered: %v", err)
+	}
 }
