@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { address } from './address.js';
 import { delay, failure, Link, now, type Wire } from './link.js';
-import { Rooms, type Listener } from './rooms.js';
-import { asked, buffered, dialing, proven, remembered, stops, wait } from './rule.js';
+import { buffered, Rooms, type Listener } from './rooms.js';
+import { asked, dialing, proven, remembered, stops, wait } from './rule.js';
 import { offline, onWake } from './wake.js';
 import type { Closed, Message, Options, Problem, RoomgateError, RoomgateEventMap, SocketConstructor, State } from './types.js';
 
@@ -300,9 +300,10 @@ export class Roomgate extends EventTarget {
    */
   #wake(): void {
     if (this.#state === 'open') this.#link!.probe();
-    if (this.#state !== 'waiting' && this.#state !== 'offline') return;
-    if (now() < this.#due) this.#become(resting());
-    else this.#go();
+    else if (this.#state === 'waiting' || this.#state === 'offline') {
+      if (now() < this.#due) this.#become(resting());
+      else this.#go();
+    }
   }
 
   /** Makes the gateway agree with the rooms, once this turn of the event loop has named them all. */

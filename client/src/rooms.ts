@@ -1,6 +1,9 @@
 import type { Link } from './link.js';
 import type { Message, RoomgateError } from './types.js';
 
+/** How many messages may wait for a slow loop over messages(). */
+export const buffered = 1000;
+
 export type Listener = (message: Message) => void;
 
 // What stands in a URL, in characters and in rooms. Proxies refuse long URLs; and a gateway more rooms than, by default, 100, with those of rooms.auto.
@@ -82,7 +85,7 @@ export class Rooms {
         if (raw) rest.push(room);
       }
     }
-    this.only = this.named.length === 1 ? this.named[0] : undefined;
+    this.only = this.named[1] ? undefined : this.named[0];
     return rest;
   }
 

@@ -1,21 +1,18 @@
-// What a close code asks of a client: https://github.com/roomgate/roomgate/blob/main/docs/protocol.md#close-codes
+// When to come back, and what a close code asks of a client: https://github.com/roomgate/roomgate/blob/main/docs/protocol.md#close-codes
 
 export const dialing = 20_000; // ms for token, handshake and hello together
 export const proven = 10_000; // ms after which a connection counts as good, and the next backoff begins anew
 export const remembered = 60_000; // ms that a gateway may count a connection of ours whose end it has not seen: until a ping of its own is in vain
-export const buffered = 1000; // messages that may wait for a slow loop over messages()
-
-const hundreds = (code: number) => Math.floor(code / 100);
 
 /**
  * Whether a connection that ended so would end so again. 40xx say it; and after 1003, 1007 and 1009 it is this program that sends
  * what is not taken. Not 1002 and 1011, which come of a fault between or of the gateway's, nor 1000, 1001 and 1005, with
  * which proxies end what they did not begin: the next attempt may meet another.
  */
-export const stops = (code: number) => hundreds(code) === 40 || [1003, 1007, 1009].includes(code);
+export const stops = (code: number) => (code >= 4000 && code < 4100) || [1003, 1007, 1009].includes(code);
 
 /** Whether it was the gateway that said when to come back, and not the network that broke. The code is that of `bye`, if there was one. */
-export const asked = (code: number) => hundreds(code) === 41 || hundreds(code) === 42;
+export const asked = (code: number) => code >= 4100 && code < 4300;
 
 /**
  * How many ms to wait before the next attempt, after `attempt` connections in a row that did not last. Every wait is drawn at
@@ -24,7 +21,7 @@ export const asked = (code: number) => hundreds(code) === 41 || hundreds(code) =
  */
 export function wait(code: number, after: number | undefined, attempt: number): number {
   const backoff = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);
-  if (hundreds(code) !== 42) return backoff;
+  if (code < 4200 || code >= 4300) return backoff;
   after ??= Math.random() * 5000;
   return attempt > 0 ? Math.max(after, backoff) : after;
 }
