@@ -102,6 +102,7 @@ func TestDemoCutsTheConnectionThatIsNamed(t *testing.T) {
 
 func TestDemoTokenThatEndsSoonIsWarnedOfAndThenEnds(t *testing.T) {
 	d := startDemo(t)
+	d.dial(d.token) // it is ready then, and the next is let in at once
 	token := d.wantSimulated("expire", "{}")["token"].(string)
 	c, err := wstest.Try(t, d.url, "Sec-WebSocket-Protocol: roomgate.v1, bearer."+token)
 	if err != nil {
