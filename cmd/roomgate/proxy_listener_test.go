@@ -129,7 +129,9 @@ func TestMissingPROXYHeaderFromATrustedProxyIsNotServed(t *testing.T) {
 		}
 		wantClosed(t, nc)
 	}
-	if got := strings.Count(r.stderr.String(), `"proxy_header_refused"`); got != 1 {
+	told := func() int { return strings.Count(r.stderr.String(), `"proxy_header_refused"`) }
+	await(t, "a line that tells of it", func() bool { return told() > 0 }) // it is written after the close
+	if got := told(); got != 1 {
 		t.Errorf("%d lines tell of it, want 1: the others are counted", got)
 	}
 	wantIn(t, r.stderr.String(), `"addr":"127.0.0.1:`, `"error":"no PROXY header"`)
