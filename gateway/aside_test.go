@@ -96,8 +96,7 @@ func TestALargeRoomThatFallsBehindGetsAGapAndItsNeighbourNone(t *testing.T) {
 		d.WantText(fmt.Sprintf(`{"type":"message","room":%q,"data":%d}`, other, n))
 	}
 	leaver.SendText(`{"type":"unsubscribe","room":"42"}`)
-	held := w.heldFor("42")
-	w.await("the leave is held", func() bool { return w.heldFor("42") > held })
+	w.await("the leave is held", func() bool { return w.heldOf("42", eventLeave) == 1 })
 	release()
 
 	for _, c := range []*wstest.Client{first, leaver} {
@@ -177,12 +176,11 @@ func TestWhoIsJoiningALargeRoomIsDisconnectedWithIt(t *testing.T) {
 	release := w.holdSending("42")
 	w.publishText("42", "1")
 	w.await("it is being sent to", func() bool { return w.busy("42") })
-	held := w.heldFor("42")
 	w.dialV1(w.token("42"))
-	w.await("the join is held", func() bool { return w.heldFor("42") > held })
+	w.await("the join is held", func() bool { return w.heldOf("42", eventJoin) == 1 })
 	found := make(chan int)
 	go func() { found <- len(w.candidates(selector{Room: "42"})) }()
-	w.await("the command is held", func() bool { return w.heldFor("42") > held+1 })
+	w.await("the command is held", func() bool { return w.heldOf("42", eventCall) == 1 })
 	release()
 	if n := <-found; n != largeRoom+2 {
 		t.Errorf("the command meets %d members, want %d", n, largeRoom+2)
@@ -201,14 +199,29 @@ func (w *world) busy(room string) (busy bool) {
 	return busy
 }
 
-// heldFor is how much is held for a room until it has been sent to.
-func (w *world) heldFor(room string) (n int) {
+// heldFor is how many events are held for a room until it has been sent to.
+func (w *world) heldFor(room string) int { return len(w.heldKinds(room)) }
+
+// heldOf is how many of them are of a kind.
+func (w *world) heldOf(room string, kind eventKind) (n int) {
+	for _, k := range w.heldKinds(room) {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// heldKinds is the kinds of what is held for a room.
+func (w *world) heldKinds(room string) (kinds []eventKind) {
 	done := make(chan struct{})
 	l := w.laneOf(room)
 	l.post(event{kind: eventCall, call: func() {
 		defer close(done)
-		n = len(l.rooms[room].backlog)
+		for _, e := range l.rooms[room].backlog {
+			kinds = append(kinds, e.kind)
+		}
 	}})
 	<-done
-	return n
+	return kinds
 }
