@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/roomgate/roomgate/internal/nowait"
 	"github.com/roomgate/roomgate/internal/redisurl"
 )
 
@@ -152,7 +153,11 @@ func (a *access) connect(ctx context.Context, s server) (net.Conn, error) {
 		network = "unix"
 	}
 	d := &net.Dialer{Timeout: a.o.timeout()}
-	return d.DialContext(ctx, network, s.addr)
+	conn, err := d.DialContext(ctx, network, s.addr)
+	if err != nil {
+		return nil, err
+	}
+	return nowait.Wrap(conn), nil
 }
 
 // secure does the TLS handshake with s on conn, if there is to be TLS. It closes conn on an error. go-redis's own

@@ -14,8 +14,6 @@ import (
 	"unsafe"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 // A link is the life of one subscription connection: it is dialled, all rooms are subscribed, it
@@ -210,7 +208,7 @@ func (c *oneConn) dialer(a *access, s server) func(ctx context.Context, network,
 			tcp.Close()
 			return nil, errLinkOver
 		}
-		return a.secure(ctx, s, nowait.Reader(tcp))
+		return a.secure(ctx, s, tcp)
 	}
 }
 

@@ -1,7 +1,9 @@
 package nowait
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -9,7 +11,7 @@ import (
 	"time"
 )
 
-// pair returns two ends of a TCP connection, the first as Reader gives it.
+// pair returns two ends of a TCP connection, the first as Wrap gives it.
 func pair(t *testing.T) (ours, theirs net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -25,7 +27,7 @@ func pair(t *testing.T) (ours, theirs net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours = Reader(nc)
+	ours = Wrap(nc)
 	t.Cleanup(func() {
 		ours.Close()
 		theirs.Close()
@@ -56,6 +58,38 @@ func TestReadKeepsItsDeadline(t *testing.T) {
 	}
 }
 
+func TestWriteWaitsForRoomAndSendsAllInOrder(t *testing.T) {
+	ours, theirs := pair(t)
+	want := make([]byte, 16<<20) // more than the kernel holds
+	for i := range want {
+		want[i] = byte(i % 251)
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		n, err := ours.Write(want)
+		if n != len(want) {
+			err = errors.Join(err, fmt.Errorf("%d bytes were sent of %d", n, len(want)))
+		}
+		ours.Close()
+		wrote <- err
+	}()
+	got, err := io.ReadAll(theirs)
+	if err := errors.Join(err, <-wrote); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v; %d bytes came, want the %d that were written", err, len(got), len(want))
+	}
+}
+
+func TestWriteKeepsItsDeadline(t *testing.T) {
+	ours, _ := pair(t)
+	if err := ours.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := ours.Write(make([]byte, 64<<20)) // which nobody reads
+	if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == 64<<20 {
+		t.Errorf("%d bytes and %v, want some and a timeout", n, err)
+	}
+}
+
 func TestCloseEndsARead(t *testing.T) {
 	ours, _ := pair(t)
 	ended := make(chan error)
@@ -73,7 +107,7 @@ func TestWhatIsNoTCPConnectionStaysAsItIs(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
 	defer a.Close()
-	if Reader(a) != a {
+	if Wrap(a) != a {
 		t.Error("a pipe became something else")
 	}
 }
