@@ -3,12 +3,13 @@ package load
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roomgate/roomgate/internal/nowait"
 )
 
 const (
@@ -16,7 +17,9 @@ const (
 	readMost   = 256 << 10 // bytes read from a socket at once
 )
 
-// A tickingFleet has bare sockets in one epoll set, at which somebody looks now and then.
+// A tickingFleet has bare sockets in one epoll set, at which somebody looks now and then. Each is told of
+// once for what has come to it (EPOLLET): else the kernel would look at each a second time, to see
+// whether it was read empty.
 type tickingFleet struct {
 	c     *Clients
 	epoll int
@@ -28,6 +31,7 @@ type tickingFleet struct {
 	events [eventsMost]unix.EpollEvent
 	buf    []byte
 	out    []byte // what a client answers
+	again  []int  // who was not read empty, of which the set does not tell again; of each look, for the next
 }
 
 func newFleet(c *Clients) (fleet, error) {
@@ -62,7 +66,7 @@ func (f *tickingFleet) adopt(cl *client, nc net.Conn) error {
 	f.mu.Lock()
 	f.fds[cl.number] = fd
 	f.mu.Unlock()
-	err = unix.EpollCtl(f.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(cl.number)})
+	err = unix.EpollCtl(f.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(cl.number)})
 	if err != nil {
 		return fmt.Errorf("adding a socket to an epoll set: %w", err)
 	}
@@ -72,13 +76,18 @@ func (f *tickingFleet) adopt(cl *client, nc net.Conn) error {
 // look reads each socket that has something, once for each event. What comes meanwhile is for the
 // next look: a server that sends faster than this reads must not keep it from all else.
 func (f *tickingFleet) look() error {
+	left := len(f.again)
+	for i := range left {
+		f.read(f.again[i], true)
+	}
+	f.again = append(f.again[:0], f.again[left:]...)
 	for rounds := len(f.fds)/eventsMost + 1; rounds > 0; rounds-- {
-		n, err := unix.EpollWait(f.epoll, f.events[:], 0)
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		n, err := nowait.EpollWait(f.epoll, f.events[:])
+		if err != nil {
 			return fmt.Errorf("looking at the sockets: %w", err)
 		}
-		for _, e := range f.events[:max(n, 0)] {
-			f.read(int(e.Fd))
+		for _, e := range f.events[:n] {
+			f.read(int(e.Fd), e.Events&^unix.EPOLLIN != 0)
 		}
 		if n < eventsMost {
 			return nil
@@ -87,28 +96,32 @@ func (f *tickingFleet) look() error {
 	return nil
 }
 
-// read takes what has come for one client. Each has its own look at the clock: to read from many takes milliseconds.
-func (f *tickingFleet) read(number int) {
+// read takes what has come for one client; more: and then there may be something else, be it the end. Each has its own
+// look at the clock: to read from many takes milliseconds.
+func (f *tickingFleet) read(number int, more bool) {
 	f.mu.Lock()
 	fd := f.fds[number]
 	f.mu.Unlock()
+	if fd < 0 {
+		return // it ended in this look
+	}
 	cl := f.c.clients[number] // written once, before its descriptor
-	n, err := unix.Read(fd, f.buf)
+	n, err := nowait.Recv(int32(fd), f.buf)
 	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+	case errors.Is(err, nowait.ErrWouldBlock):
 		return
-	case n <= 0:
-		if err == nil {
-			err = io.EOF
-		}
+	case err != nil:
 		f.c.lose(cl, err)
 		f.drop(number)
 		return
 	}
+	if more || n == len(f.buf) {
+		f.again = append(f.again, number)
+	}
 	f.out, err = f.c.take(cl, f.buf[:n], f.c.clock(), f.out[:0])
 	if len(f.out) > 0 {
 		// A socket that does not take a pong at once has a server that reads nothing.
-		if n, failed := unix.Write(fd, f.out); n < len(f.out) && err == nil {
+		if n, failed := nowait.Send(int32(fd), f.out); n < len(f.out) && err == nil {
 			err = errors.Join(errors.New("answering"), failed)
 			f.c.lose(cl, err)
 		}

@@ -166,6 +166,39 @@ func TestStampsSurviveTheirText(t *testing.T) {
 	}
 }
 
+func TestAFrameThatIsCountedAllocatesNothing(t *testing.T) {
+	cl := &client{ready: true}
+	c := &Clients{clients: []*client{cl}, run: &run{marker: newMarker(), size: 128}}
+	payload := newPayload(c.run.marker, 128)
+	stamp{at: 1}.put(payload)
+	message := frame(opText, slices.Concat([]byte(`{"type":"message","room":"bench-0","data":`), payload, []byte("}")))
+	for what, read := range map[string][]byte{
+		"a message": message, "a message twice": slices.Concat(message, message), "a ping": frame(opPing, []byte("there?")),
+		"the end of one and the beginning of the next": slices.Concat(message[100:], message[:100]),
+	} {
+		cl.stream, cl.track = stream{carry: make([]byte, 0, keepMost)}, track{}
+		if len(message) > keepMost {
+			t.Fatal("what a client keeps is not enough for a message")
+		}
+		if read[0] != message[0] && read[0] != finBit|opPing {
+			cl.stream.carry = append(cl.stream.carry, message[:100]...)
+		}
+		out := make([]byte, 0, 100)
+		n := testing.AllocsPerRun(100, func() {
+			cl.track.next = 0
+			if _, err := c.take(cl, read, 1000, out); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 0 {
+			t.Errorf("%s: %v allocations, want 0", what, n)
+		}
+	}
+	if c.run.delivered == 0 || c.answered == 0 {
+		t.Errorf("%d delivered, %d pings answered: nothing was measured", c.run.delivered, c.answered)
+	}
+}
+
 // BenchmarkFrame takes frames of 128-byte messages in roomgate.v1, as many as a read brings. It prints the time of one.
 //
 //	go test -run '^$' -bench Frame ./internal/load
