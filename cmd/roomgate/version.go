@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by -ldflags "-X main.version=v1.2.3". Without it, it is the module's, if that was
-// built by its version.
-var version string
+// Set by -ldflags "-X main.version=v1.2.3 -X main.revision=0f3c…", where the source has no repository
+// beside it. Without them they are what Go knows of the module and its repository.
+var version, revision string
 
 // A build says what this binary was made of.
 type build struct {
@@ -20,28 +20,28 @@ type build struct {
 }
 
 func readBuild() build {
-	b := build{version: version, revision: "unknown"}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		b.version = cmp.Or(b.version, "devel")
-		return b
-	}
-	modified := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			b.revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			modified = "+modified"
+	var known build
+	if info, ok := debug.ReadBuildInfo(); ok {
+		known.version = info.Main.Version
+		modified := ""
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				known.revision = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				modified = "+modified"
+			}
 		}
+		known.revision += modified
 	}
-	b.revision += modified
-	b.version = cmp.Or(b.version, info.Main.Version, "devel")
-	return b
+	return build{
+		version:  cmp.Or(version, known.version, "devel"),
+		revision: cmp.Or(revision, known.revision, "unknown"),
+	}
 }
 
 func (b build) String() string {
-	return fmt.Sprintf("roomgate %s (revision %s, %s %s/%s)", b.version, b.revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s (revision %s, %s %s/%s)", b.version, b.revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func versionCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func versionCommand() *cobra.Command {
 		Example: "  roomgate version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), readBuild())
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s version %v\n", cmd.Root().DisplayName(), readBuild()) // as --version does
 			return err
 		},
 	}
