@@ -45,7 +45,7 @@ Without a command it serves. To see it at work, with nothing else installed: roo
 	flags.String(configFlag, "", "path of a YAML file of settings")
 
 	root.AddCommand(p.serveCommand(), p.demoCommand(), p.tokenCommand(), p.explainCommand(), p.publishCommand(), p.tailCommand(),
-		p.benchCommand(), p.checkCommand(), versionCommand())
+		p.benchCommand(), p.checkCommand(), p.healthCommand(), versionCommand())
 	return root
 }
 
