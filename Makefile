@@ -2,13 +2,37 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM ?= npm
+ACTIONLINT = $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+GORELEASER = github.com/goreleaser/goreleaser/v2@v2.16.0
 
-.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build
+.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build \
+	image-check sbom release release-check release-tools
 
 check: tidy fmt lint client web test e2e ## everything below that must pass
 
-build: ## bin/roomgate
-	$(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
+build: ## bin/roomgate, static as it is released
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/roomgate ./cmd/roomgate
+
+image-check: ## builds the image without Docker or a registry, looks into it and runs it (Linux, root, buildah)
+	@[ "$$(uname)" = Linux ] || { echo "An image of Linux is run on Linux: docker build . works elsewhere, too."; exit 1; }
+	@command -v buildah >/dev/null || { echo "The image is built with buildah: apt-get install buildah"; exit 1; }
+	cd image && $(GO) test -count=1 -timeout 10m -v .
+
+sbom: build ## bin/roomgate.cdx.json: what bin/roomgate was linked from, as CycloneDX
+	$(GO) run $(CYCLONEDX) bin -json -std -output bin/roomgate.cdx.json bin/roomgate
+
+release-tools:
+	GOBIN=$(CURDIR)/bin/tools $(GO) install $(GORELEASER)
+	GOBIN=$(CURDIR)/bin/tools $(GO) install $(CYCLONEDX)
+
+release-check: release-tools ## everything of a release, into dist, and a look at it; publishes nothing (dpkg-deb, rpm)
+	PATH="$(CURDIR)/bin/tools:$$PATH" goreleaser check
+	PATH="$(CURDIR)/bin/tools:$$PATH" goreleaser release --snapshot --clean
+	packaging/check.sh
+
+release: release-tools ## publishes the tag that is checked out: what .github/workflows/release.yml runs
+	PATH="$(CURDIR)/bin/tools:$$PATH" goreleaser release --clean
 
 node_modules: package-lock.json
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 $(NPM) ci --no-audit --no-fund
@@ -61,11 +85,14 @@ lint: ## vet, also for the systems that only build, and golangci-lint
 	GOOS=windows $(GO) vet ./...
 	$(LINT) run ./...
 	cd chaos && $(LINT) run --config ../.golangci.yml ./...
+	cd image && $(LINT) run --config ../.golangci.yml ./...
+	$(ACTIONLINT) -shellcheck= -pyflakes= .github/workflows/*.yml
 
 tidy: ## fails if go.mod is not tidy
 	$(GO) mod tidy -diff
 	cd bench && $(GO) mod tidy -diff
 	cd chaos && $(GO) mod tidy -diff
+	cd image && $(GO) mod tidy -diff
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	@set -e; for pkg in auth gateway internal/load internal/redisurl cmd/roomgate; do \
