@@ -22,17 +22,25 @@ func (p *program) healthCommand() *cobra.Command {
 		Short: "Ask a roomgate on this machine whether it is ready",
 		Long: `Asks /readyz of the roomgate that serves on this machine, at admin.addr. The exit code is 0 if it is
 ready, and 1 if it is not or does not answer; the line says why. For where there is no curl: it is the
-HEALTHCHECK of the image. Give it the admin.addr that serve has.`,
+HEALTHCHECK of the image. Give it the admin.addr that serve has.
+
+Who restarts what is not healthy should ask with --live: without Redis a gateway is not ready, but its
+connections stay, and a restart would end them.`,
 		Example: `  roomgate health
-  ROOMGATE_ADMIN_ADDR=:9100 roomgate health`,
+  ROOMGATE_ADMIN_ADDR=:9100 roomgate health --live`,
 		Args: cobra.NoArgs, Annotations: uses("admin"),
 		RunE: p.health,
 	}
+	cmd.Flags().Bool("live", false, "ask /healthz: whether the process answers, whatever Redis does")
 	cmd.Flags().Duration("timeout", healthTime, "how long to wait for the answer")
 	return cmd
 }
 
 func (p *program) health(cmd *cobra.Command, _ []string) error {
+	live, err := cmd.Flags().GetBool("live")
+	if err != nil {
+		return err
+	}
 	timeout, err := cmd.Flags().GetDuration("timeout")
 	if err != nil {
 		return err
@@ -49,18 +57,22 @@ func (p *program) health(cmd *cobra.Command, _ []string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 	defer cancel()
-	if err := askReady(ctx, c.Admin.Addr); err != nil {
+	path, good := "/readyz", "ready"
+	if live {
+		path, good = "/healthz", "ok"
+	}
+	if err := askHealth(ctx, c.Admin.Addr, path, good); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(cmd.OutOrStdout(), "ready")
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), good)
 	return err
 }
 
-// askReady returns nil if the roomgate whose admin listener is at addr is ready, and else why not.
-func askReady(ctx context.Context, addr string) error {
+// askHealth returns nil if the answer to path, at the admin listener of addr, has true under the name good, and else why not.
+func askHealth(ctx context.Context, addr, path, good string) error {
 	const most = 4096 // bytes of an answer
 	// A dialer takes an address without a host, or with one such as 0.0.0.0, for this machine's.
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
 		return fmt.Errorf("admin.addr: %w", err)
 	}
@@ -73,19 +85,16 @@ func askReady(ctx context.Context, addr string) error {
 		return fmt.Errorf("%w: nothing serves there, or with another admin.addr", err)
 	}
 	defer response.Body.Close()
-	var answer struct {
-		Ready  *bool
-		Reason string
-	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", addr, err)
 	}
-	switch err := json.Unmarshal(body, &answer); {
-	case err != nil || answer.Ready == nil:
+	var answer map[string]any
+	if err := json.Unmarshal(body, &answer); err != nil || answer[good] != true && answer[good] != false {
 		return fmt.Errorf("%s answers %s, and not as roomgate does: another program has that port, or admin.addr is another's", addr, response.Status)
-	case !*answer.Ready:
-		return fmt.Errorf("not ready: %s", answer.Reason)
+	}
+	if answer[good] == false {
+		return fmt.Errorf("not %s: %v", good, answer["reason"])
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ func TestHealthIsWhatReadyzSays(t *testing.T) {
 	if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "roomgate: not ready: redis: ") {
 		t.Errorf("without Redis health exits with %d and says %q, %q, want 1 and why", code, stdout, stderr)
 	}
+	if code, stdout, stderr := command(t, environ, "health", "--live"); code != 0 || stdout != "ok\n" {
+		t.Errorf("without Redis health --live exits with %d and says %q, %q, want 0 and ok", code, stdout, stderr)
+	}
 }
 
 func TestHealthFindsAListenerOnAllAddresses(t *testing.T) {
@@ -49,13 +52,16 @@ func TestHealthFindsAListenerOnAllAddresses(t *testing.T) {
 func TestHealthDoesNotTakeAnotherProgramForRoomgate(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"a page":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-		"JSON":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ok":true}`)) },
+		"JSON":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"status":"ok"}`)) },
+		"half of it": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"ready":"yes","ok":1}`)) },
 		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 	} {
 		other := httptest.NewServer(answer)
-		code, _, stderr := command(t, nil, "health", "--admin.addr", other.Listener.Addr().String())
-		if want := "not as roomgate does"; code != 1 || !strings.Contains(stderr, want) {
-			t.Errorf("of %s health exits with %d and says %q, want 1 and %q", name, code, stderr, want)
+		for _, args := range [][]string{{"health"}, {"health", "--live"}} {
+			code, _, stderr := command(t, nil, append(args, "--admin.addr", other.Listener.Addr().String())...)
+			if want := "not as roomgate does"; code != 1 || !strings.Contains(stderr, want) {
+				t.Errorf("of %s %v exits with %d and says %q, want 1 and %q", name, args, code, stderr, want)
+			}
 		}
 		other.Close()
 	}
