@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const most = 4096; // bytes
+const most = 4096; // bytes, as gzip -9 counts
 process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 
 rmSync('dist', { recursive: true, force: true });
@@ -14,6 +14,7 @@ await build({
   outfile: 'dist/index.js',
   bundle: true,
   minify: true,
+  mangleProps: /^_/, // what modules of this package call each other
   format: 'esm',
   target: 'es2022',
   legalComments: 'none',
@@ -22,6 +23,7 @@ execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 copyFileSync('../LICENSE', 'LICENSE');
 
 const code = readFileSync('dist/index.js');
-const size = gzipSync(code, { level: 9 }).length;
-console.log(`dist/index.js: ${code.length} bytes, ${size} with gzip, of at most ${most}`);
-if (size > most) process.exit(1);
+const gzip = execFileSync('gzip', ['-9', '-c', 'dist/index.js']).length;
+const zlib = gzipSync(code, { level: 9 }).length; // of this Node: they differ
+console.log(`dist/index.js: ${code.length} bytes, ${gzip} with gzip -9, ${zlib} with Node's zlib, of at most ${most}`);
+if (gzip > most) process.exit(1);

@@ -1,5 +1,7 @@
 import type { Frame, RoomgateError, Socket } from './types.js';
 
+// Names that begin with _ are of this package's own modules only: build.mjs gives them short ones.
+
 /** A frame of the protocol, either way. */
 export interface Wire {
   type: string;
@@ -10,17 +12,17 @@ export interface Wire {
 
 /** What a link tells its owner. Nothing any more once it was dropped. */
 export interface Owner {
-  opened(): void;
+  _opened(): void;
   /** A frame that answers no request of this link. */
-  received(data: any): void;
+  _received(data: any): void;
   /** The connection is gone. The owner drops the link. */
-  ended(code: number, reason: string): void;
-  seen(direction: Frame['direction'], text: string): void;
+  _ended(code: number, reason: string): void;
+  _seen(direction: Frame['direction'], text: string): void;
 }
 
 interface Request {
-  resolve(answer: Wire): void;
-  reject(error: RoomgateError): void;
+  _resolve(answer: Wire): void;
+  _reject(error: RoomgateError): void;
 }
 
 const patience = 5000; // ms for the answer to a ping that asks whether the link lives
@@ -36,7 +38,7 @@ export const delay = (then: () => void, ms: number) => setTimeout(then, Math.min
 
 /** One WebSocket from its dial to its end, the requests that wait for an answer, and the watch over its silence. */
 export class Link {
-  latency?: number;
+  _latency?: number;
 
   #socket: Socket;
   #owner: Owner;
@@ -55,14 +57,14 @@ export class Link {
     this.#silence = silence * (1 - Math.random() / 4);
     this.#owner = owner;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => owner.opened();
+    socket.onopen = () => owner._opened();
     socket.onmessage = (event: MessageEvent) => this.#received(event.data);
-    socket.onclose = (event: CloseEvent) => owner.ended(event.code, event.reason);
+    socket.onclose = (event: CloseEvent) => owner._ended(event.code, event.reason);
     socket.onerror = () => {}; // onclose follows, and says more; without a listener the package ws would throw
   }
 
   /** Closes the socket, without waiting for the other side, which may be long gone. */
-  drop(code: number, reason: string): void {
+  _drop(code: number, reason: string): void {
     const socket = this.#socket;
     try {
       socket.close(code, reason);
@@ -72,11 +74,11 @@ export class Link {
     socket.onopen = socket.onmessage = socket.onclose = null;
     for (const timer of this.#timers) clearTimeout(timer);
     const error = this.#dropped = failure('closed', `the connection ended (${code}) before an answer`);
-    for (const request of this.#requests.values()) request.reject(error);
+    for (const request of this.#requests.values()) request._reject(error);
   }
 
   /** Calls then in ms, unless the link is dropped before. */
-  later(then: () => void, ms: number): void {
+  _later(then: () => void, ms: number): void {
     if (this.#dropped) return;
     const timer = delay(() => {
       this.#timers.delete(timer);
@@ -86,29 +88,29 @@ export class Link {
   }
 
   /** Sends a frame, and resolves with its answer, or rejects with the error that is one. */
-  ask(type: string, fields?: object): Promise<Wire> {
+  _ask(type: string, fields?: object): Promise<Wire> {
     return new Promise((resolve, reject) => {
       if (this.#dropped) throw this.#dropped;
       if (this.#socket.bufferedAmount > stalled) throw failure('rate_limited', 'too much unsent');
       const frame: Wire = { type, ...fields, ref: ++this.#refs };
       const text = JSON.stringify(frame);
       this.#socket.send(text); // or throws: then nothing waits
-      this.#requests.set(frame.ref, { resolve, reject });
-      this.#owner.seen('out', frame.token ? JSON.stringify({ ...frame, token: '…' }) : text);
+      this.#requests.set(frame.ref, { _resolve: resolve, _reject: reject });
+      this.#owner._seen('out', frame.token ? text.replace(frame.token, '…') : text);
     });
   }
 
-  async ping(): Promise<number> {
+  async _ping(): Promise<number> {
     const start = now();
-    await this.ask('ping');
-    return (this.latency = now() - start);
+    await this._ask('ping');
+    return (this._latency = now() - start);
   }
 
   /**
    * Asks whether the link lives, and ends it if no frame comes: none after two pings, since the machine may have slept after
    * the first, and the answer not be read yet. In the midst of that it begins anew. A raw link cannot ask.
    */
-  probe(): void {
+  _probe(): void {
     if (this.#raw) return;
     const asking = this.#chances;
     this.#chances = 2;
@@ -117,27 +119,27 @@ export class Link {
 
   #ask(): void {
     const start = now();
-    this.ping().catch(() => {}); // too many messages, say: that is an answer, too
-    this.later(() => {
+    this._ping().catch(() => {}); // too many messages, say: that is an answer, too
+    this._later(() => {
       if (this.#heard >= start) this.#chances = 0;
       else if (--this.#chances) this.#ask();
-      else this.#owner.ended(1006, 'no answer to a ping');
+      else this.#owner._ended(1006, 'no answer to a ping');
     }, patience);
   }
 
   /** Probes after each silence. */
-  watch(): void {
+  _watch(): void {
     const quiet = this.#silence - (now() - this.#heard);
-    if (quiet <= 0 && !this.#chances) this.probe();
-    this.later(() => this.watch(), quiet > 0 ? quiet : patience);
+    if (quiet <= 0 && !this.#chances) this._probe();
+    this._later(() => this._watch(), quiet > 0 ? quiet : patience);
   }
 
   #received(data: unknown): void {
     this.#heard = now();
     const text = typeof data === 'string';
-    this.#owner.seen('in', text ? data : `${(data as ArrayBuffer).byteLength} bytes`);
+    this.#owner._seen('in', text ? data : `${(data as ArrayBuffer).byteLength} bytes`);
     if (this.#dropped) return; // by who saw it
-    if (this.#raw) return this.#owner.received(text ? data : new Uint8Array(data as ArrayBuffer));
+    if (this.#raw) return this.#owner._received(text ? data : new Uint8Array(data as ArrayBuffer));
     let frame: Wire;
     try {
       frame = Object(JSON.parse(data as string));
@@ -146,10 +148,10 @@ export class Link {
     }
     const request = this.#requests.get(frame.ref);
     this.#requests.delete(frame.ref);
-    if (request && frame.type === 'error') request.reject(failure(frame.code, frame.message));
+    if (request && frame.type === 'error') request._reject(failure(frame.code, frame.message));
     else {
-      request?.resolve(frame);
-      this.#owner.received(frame);
+      request?._resolve(frame);
+      this.#owner._received(frame);
     }
   }
 }

@@ -51,22 +51,21 @@ export class Roomgate extends EventTarget {
     options.rooms?.forEach(check);
     this.#rooms = new Rooms(options.rooms ?? []);
     const { signal } = options;
-    if (signal?.aborted) {
-      this.close();
-      return;
-    }
     signal?.addEventListener('abort', () => this.close(), { signal: this.#end.signal });
-    onWake(() => this.#wake(), this.#end.signal);
-    this.#go();
+    if (signal?.aborted) this.close();
+    else {
+      onWake(() => this.#wake(), this.#end.signal);
+      this.#go();
+    }
   }
 
   get state(): State { return this.#state; }
 
   /** The rooms that this connection is in, as the gateway says; with `raw`, none. */
-  get rooms(): readonly string[] { return [...this.#rooms.joined]; }
+  get rooms(): readonly string[] { return [...this.#rooms._joined]; }
 
   /** ms that the last ping of this connection took. */
-  get latency(): number | undefined { return this.#link?.latency; }
+  get latency(): number | undefined { return this.#link?._latency; }
 
   /**
    * Calls `listener` with each message of a room, until the function that it returns is called or the signal is aborted. The room is
@@ -80,17 +79,17 @@ export class Roomgate extends EventTarget {
     };
     const leave = () => {
       signal?.removeEventListener('abort', leave);
-      this.#rooms.remove(room, own);
+      this.#rooms._remove(room, own);
       this.#sync();
     };
     if (!signal?.aborted) {
       signal?.addEventListener('abort', leave, { signal: this.#end.signal });
-      this.#rooms.add(room, own);
+      this.#rooms._add(room, own);
       this.#sync();
-      if (this.#raw && !this.#rooms.named.includes(room) && this.#link !== this.#leaving) {
+      if (this.#raw && !this.#rooms._named.includes(room) && this.#link !== this.#leaving) {
         // Only a URL can name a room. A component that others follow, or a message that many pages act on, asks for one connection more, not for many at once.
         this.#leaving = this.#link;
-        this.#link?.later(() => this.reconnect(), Math.random() * 1000);
+        this.#link?._later(() => this.reconnect(), Math.random() * 1000);
       }
     }
     return leave;
@@ -135,12 +134,12 @@ export class Roomgate extends EventTarget {
 
   /** Publishes JSON to a room. Resolves once Redis has it; rejects if it is refused or the connection ends. Nothing is kept for later. */
   async publish(room: string, data: unknown): Promise<void> {
-    await this.#ready('publish').ask('publish', { room, data });
+    await this.#ready('publish')._ask('publish', { room, data });
   }
 
   /** Measures the way to the gateway and back, in ms. */
   async ping(): Promise<number> {
-    return this.#ready('ping').ping();
+    return this.#ready('ping')._ping();
   }
 
   /** Connects at once and anew, also after a close code that ended it. Not after `close()`. */
@@ -170,14 +169,14 @@ export class Roomgate extends EventTarget {
       const token = await this.#token();
       if (signal.aborted) return;
       const url = new URL(this.#url);
-      const rest = this.#rooms.begin(url, this.#raw);
-      const format = this.#raw ? 'roomgate.raw.v1' : 'roomgate.v1';
+      const rest = this.#rooms._begin(url, this.#raw);
+      const format = `roomgate.${this.#raw ? 'raw.' : ''}v1`;
       const socket = new this.#Socket(url.href, token ? [format, `bearer.${token}`] : [format]);
       this.#link = new Link(socket, this.#raw, this.#options.silence ?? 30_000, {
-        opened: () => { if (this.#raw) this.#opened(); },
-        received: (data) => this.#raw ? this.#deliver({ room: this.#rooms.only, data }) : this.#received(data),
-        ended: (code, reason) => this.#ended(code, reason),
-        seen: (direction, text) => this.#emit('frame', { direction, text }),
+        _opened: () => { if (this.#raw) this.#opened(); },
+        _received: (data) => this.#raw ? this.#deliver({ room: this.#rooms._only, data }) : this.#received(data),
+        _ended: (code, reason) => this.#ended(code, reason),
+        _seen: (direction, text) => this.#emit('frame', { direction, text }),
       });
       for (const room of rest) if (!signal.aborted) this.#tell(failure('too_many_rooms', 'no place in the URL'), room);
     } catch (error) {
@@ -208,7 +207,7 @@ export class Roomgate extends EventTarget {
     this.#since = now();
     this.#become('open');
     if (this.#state === 'open') this.#emit('open', hello as any); // unless a listener has closed it
-    this.#link?.watch();
+    this.#link?._watch();
     this.#sync();
   }
 
@@ -219,17 +218,17 @@ export class Roomgate extends EventTarget {
         return this.#deliver({ room, data: frame.base64 ? bytes(frame.base64) : frame.text ?? frame.data });
       case 'hello': {
         const first = this.#state !== 'open';
-        this.#rooms.hello(frame.rooms, first);
+        this.#rooms._hello(frame.rooms, first);
         if (!first) return; // of a new token
         this.#opened(frame);
-        for (const room of frame.rooms) if (this.#rooms.joined.has(room)) this.#emit('join', { room }); // unless a listener has closed it
+        for (const room of frame.rooms) if (this.#rooms._joined.has(room)) this.#emit('join', { room }); // unless a listener has closed it
         return;
       }
       case 'subscribed':
-        this.#rooms.enter(room);
+        this.#rooms._enter(room);
         return this.#emit('join', { room });
       case 'unsubscribed':
-        this.#rooms.leave(room, !!frame.code);
+        this.#rooms._leave(room, !!frame.code);
         this.#sync();
         if (frame.code) this.#tell(failure(frame.code, 'not with the new token'), room);
         return;
@@ -245,7 +244,7 @@ export class Roomgate extends EventTarget {
   }
 
   #deliver(message: Message): void {
-    this.#rooms.deliver(message);
+    this.#rooms._deliver(message);
     if (!this.#end.signal.aborted) this.#emit('message', message);
   }
 
@@ -255,9 +254,9 @@ export class Roomgate extends EventTarget {
    */
   #renew(ms: number): void {
     const link = this.#link!;
-    if (this.#options.token) link.later(async () => {
+    if (this.#options.token) link._later(async () => {
       try {
-        await link.ask('auth', { token: await this.#token() });
+        await link._ask('auth', { token: await this.#token() });
       } catch (error) {
         if (link !== this.#link) return;
         if (ms > 1000) this.#renew(ms / 2);
@@ -268,11 +267,11 @@ export class Roomgate extends EventTarget {
 
   #ended(code: number, reason: string, after?: number): void {
     if (this.#link && code !== 4006) this.#lost = now();
-    this.#link?.drop(code, reason);
+    this.#link?._drop(code, reason);
     this.#link = undefined;
     this.#life.abort();
     clearTimeout(this.#timer);
-    this.#rooms.joined.clear();
+    this.#rooms._joined.clear();
     if (this.#state === 'open' && now() - this.#since >= proven) this.#attempt = 0;
     const { code: rule = code, after: pause } = this.#bye; // which hold even if the close frame is lost
     this.#bye = {};
@@ -285,7 +284,7 @@ export class Roomgate extends EventTarget {
   /** Whether a code that stops us may be for what has changed since: for a connection that has ended, or for rooms that an earlier one was let into. */
   #hopes(code: number): boolean {
     if (code === 4006) return now() - this.#lost < remembered;
-    return (code === 4000 || code === 4003) && !this.#raw && this.#rooms.doubt();
+    return (code === 4000 || code === 4003) && !this.#raw && this.#rooms._doubt();
   }
 
   /** The wait is over. */
@@ -299,7 +298,7 @@ export class Roomgate extends EventTarget {
    * One that the gateway asked for is not: it spreads its clients, whoever looks at a tab.
    */
   #wake(): void {
-    if (this.#state === 'open') this.#link!.probe();
+    if (this.#state === 'open') this.#link!._probe();
     else if (this.#state === 'waiting' || this.#state === 'offline') {
       if (now() < this.#due) this.#become(resting());
       else this.#go();
@@ -310,7 +309,7 @@ export class Roomgate extends EventTarget {
   #sync(): void {
     queueMicrotask(() => {
       if (this.#state !== 'open' || this.#raw) return;
-      this.#rooms.sync(this.#link!, (room, error) => this.#tell(error, room));
+      this.#rooms._sync(this.#link!, (room, error) => this.#tell(error, room));
     });
   }
 

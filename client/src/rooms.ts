@@ -19,13 +19,13 @@ const batch = 15;
 /** The rooms that the program wants, those that the connection is in, and what makes the second agree with the first. */
 export class Rooms {
   /** Who listens, room by room. */
-  wanted = new Map<string, Set<Listener>>();
+  _wanted = new Map<string, Set<Listener>>();
   /** Where this connection is in, as the gateway says, but for those that it is leaving. */
-  joined = new Set<string>();
+  _joined = new Set<string>();
   /** What the URL of this connection named. */
-  named: string[] = [];
+  _named: string[] = [];
   /** Its room, if that was exactly one. */
-  only?: string;
+  _only?: string;
 
   #first: readonly string[]; // of the options
   #sure: Set<string>; // may stand in a URL: of the options, or let in before
@@ -36,26 +36,24 @@ export class Rooms {
   constructor(first: readonly string[]) {
     this.#first = first;
     this.#sure = new Set(first);
-    for (const room of first) this.add(room, () => {});
+    for (const room of first) this._add(room, () => {});
   }
 
-  add(room: string, listener: Listener): void {
+  _add(room: string, listener: Listener): void {
     this.#refused.delete(room);
-    const listeners = this.wanted.get(room);
-    if (listeners) listeners.add(listener);
-    else this.wanted.set(room, new Set([listener]));
+    (this._wanted.get(room) ?? this._wanted.set(room, new Set()).get(room)!).add(listener);
   }
 
-  remove(room: string, listener: Listener): void {
-    const listeners = this.wanted.get(room);
+  _remove(room: string, listener: Listener): void {
+    const listeners = this._wanted.get(room);
     if (!listeners?.delete(listener) || listeners.size) return;
-    this.wanted.delete(room);
+    this._wanted.delete(room);
     this.#sure.delete(room);
     this.#refused.delete(room);
   }
 
-  deliver(message: Message): void {
-    const listeners = this.wanted.get(message.room!);
+  _deliver(message: Message): void {
+    const listeners = this._wanted.get(message.room!);
     for (const listener of [...(listeners ?? [])]) {
       if (!listeners!.has(listener)) continue; // another one has removed it
       try {
@@ -71,42 +69,42 @@ export class Rooms {
    * some. And one that is not allowed ends the connection, so that what has not been let in before is asked for later, by frames.
    * Raw has no frames: all are named, and those for which there is no place returned.
    */
-  begin(url: URL, raw: boolean): string[] {
+  _begin(url: URL, raw: boolean): string[] {
     const rest = [];
     this.#left = batch;
-    this.named = [];
-    for (const room of this.wanted.keys()) {
+    this._named = [];
+    for (const room of this._wanted.keys()) {
       if (!raw && !(this.#first.length && this.#sure.has(room))) continue;
       const { search } = url;
       url.searchParams.append('room', room);
-      if (url.href.length <= urlLength && this.named.length < urlRooms) this.named.push(room);
+      if (url.href.length <= urlLength && this._named.length < urlRooms) this._named.push(room);
       else {
         url.search = search;
         if (raw) rest.push(room);
       }
     }
-    this.only = this.named[1] ? undefined : this.named[0];
+    this._only = this._named[1] ? undefined : this._named[0];
     return rest;
   }
 
   /** The rooms of a hello: the first of a connection, or one that answers a refresh. */
-  hello(rooms: string[], first: boolean): void {
+  _hello(rooms: string[], first: boolean): void {
     if (first) {
-      this.#asked = new Set(this.named);
+      this.#asked = new Set(this._named);
       this.#refused.clear();
     }
-    this.joined.clear();
-    for (const room of rooms) this.enter(room);
+    this._joined.clear();
+    for (const room of rooms) this._enter(room);
   }
 
-  enter(room: string): void {
-    this.joined.add(room);
-    if (this.wanted.has(room)) this.#sure.add(room);
+  _enter(room: string): void {
+    this._joined.add(room);
+    if (this._wanted.has(room)) this.#sure.add(room);
   }
 
   /** The connection is out of a room; if `lost`, without having asked, and asking again would be in vain. It may be in one more now. */
-  leave(room: string, lost: boolean): void {
-    this.joined.delete(room);
+  _leave(room: string, lost: boolean): void {
+    this._joined.delete(room);
     this.#sure.delete(room);
     if (lost) this.#refuse(room, 'forbidden');
     for (const [other, code] of this.#refused) {
@@ -117,32 +115,32 @@ export class Rooms {
   }
 
   /** A URL was refused for its rooms. Whether without those that are wanted since, which will come by frames, there is hope. */
-  doubt(): boolean {
+  _doubt(): boolean {
     this.#sure = new Set(this.#first);
-    return this.named.some((room) => !this.#sure.has(room));
+    return this._named.some((room) => !this.#sure.has(room));
   }
 
   /** Asks, by frames, for what is missing, and leaves what is not wanted any more. Rooms of the token are not left. */
-  sync(link: Link, failed: (room: string, error: RoomgateError) => void): void {
-    const again = () => this.sync(link, failed);
+  _sync(link: Link, failed: (room: string, error: RoomgateError) => void): void {
+    const again = () => this._sync(link, failed);
     const send = (type: string, room: string, undo: () => void) => {
       this.#left--;
-      link.later(() => { this.#left++; again(); }, 10_000);
-      link.ask(type, { room }).catch((error: RoomgateError) => {
+      link._later(() => { this.#left++; again(); }, 10_000);
+      link._ask(type, { room }).catch((error: RoomgateError) => {
         if (error.code === 'closed') return;
-        if (/^(rate_limited|unavailable)$/.test(error.code)) link.later(() => { undo(); again(); }, 5000 + Math.random() * 5000);
+        if (/^(rate_limited|unavailable)$/.test(error.code)) link._later(() => { undo(); again(); }, 5000 + Math.random() * 5000);
         else this.#refuse(room, error.code);
         failed(room, error);
       });
     };
     for (const room of this.#asked) {
-      if (this.wanted.has(room) || !this.#left) continue;
+      if (this._wanted.has(room) || !this.#left) continue;
       this.#asked.delete(room);
-      this.joined.delete(room); // so that whoever wants it before the answer asks for it behind this
-      send('unsubscribe', room, () => { this.#asked.add(room); this.joined.add(room); });
+      this._joined.delete(room); // so that whoever wants it before the answer asks for it behind this
+      send('unsubscribe', room, () => { this.#asked.add(room); this._joined.add(room); });
     }
-    for (const room of this.wanted.keys()) {
-      if (this.#asked.has(room) || this.joined.has(room) || this.#refused.has(room) || !this.#left) continue;
+    for (const room of this._wanted.keys()) {
+      if (this.#asked.has(room) || this._joined.has(room) || this.#refused.has(room) || !this.#left) continue;
       this.#asked.add(room);
       send('subscribe', room, () => { this.#asked.delete(room); });
     }
@@ -150,6 +148,6 @@ export class Rooms {
 
   #refuse(room: string, code: string): void {
     this.#asked.delete(room);
-    if (this.wanted.has(room)) this.#refused.set(room, code);
+    if (this._wanted.has(room)) this.#refused.set(room, code);
   }
 }

@@ -9,10 +9,10 @@ export const remembered = 60_000; // ms that a gateway may count a connection of
  * what is not taken. Not 1002 and 1011, which come of a fault between or of the gateway's, nor 1000, 1001 and 1005, with
  * which proxies end what they did not begin: the next attempt may meet another.
  */
-export const stops = (code: number) => (code >= 4000 && code < 4100) || [1003, 1007, 1009].includes(code);
+export const stops = (code: number) => /^(40..|100[379])$/.test(`${code}`);
 
 /** Whether it was the gateway that said when to come back, and not the network that broke. The code is that of `bye`, if there was one. */
-export const asked = (code: number) => code >= 4100 && code < 4300;
+export const asked = (code: number) => /^4[12]..$/.test(`${code}`);
 
 /**
  * How many ms to wait before the next attempt, after `attempt` connections in a row that did not last. Every wait is drawn at

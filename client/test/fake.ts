@@ -81,13 +81,13 @@ export function events<K extends keyof RoomgateEventMap>(gate: Roomgate, type: K
   return all;
 }
 
-/** A page that a test makes sleep, wake, and lose the network. */
+/** A page that a test makes sleep, wake, and lose the network. Its window hears what happens at the document, too, as a browser's does. */
 export class Page {
-  document = Object.assign(new EventTarget(), { hidden: false });
+  document = { hidden: false };
   #target = new EventTarget();
 
   constructor() {
-    setMaxListeners(0, this.document, this.#target);
+    setMaxListeners(0, this.#target);
     vi.stubGlobal('document', this.document);
     vi.stubGlobal('navigator', { onLine: true });
     vi.stubGlobal('addEventListener', this.#target.addEventListener.bind(this.#target));
@@ -100,11 +100,11 @@ export class Page {
   show(): void { this.#turn(false); }
   hide(): void { this.#turn(true); }
   fromCache(): void { this.#target.dispatchEvent(new Event('pageshow')); }
-  resume(): void { this.document.dispatchEvent(new Event('resume')); }
+  resume(): void { this.#target.dispatchEvent(new Event('resume')); }
 
   #turn(hidden: boolean): void {
     this.document.hidden = hidden;
-    this.document.dispatchEvent(new Event('visibilitychange'));
+    this.#target.dispatchEvent(new Event('visibilitychange'));
   }
 }
 
