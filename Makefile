@@ -46,6 +46,7 @@ web: needs-node node_modules ## the pages that roomgate serves, from their sourc
 	@[ -z "$$(git status --porcelain web/dist)" ] || { echo "web/dist is not what its sources make: commit it"; exit 1; }
 
 e2e: needs-node needs node_modules build ## the pages in Chromium, with roomgate and Redis behind them
+	$(NPM) run -w client build
 	$(NPM) run -w web e2e
 
 needs: ## says what the tests lack
@@ -62,7 +63,11 @@ needs-node: ## says whether Node is there to build the client
 		echo "The browser client is built and tested with Node 20 or newer, and npm. Install them:"; \
 		echo "  Debian, Ubuntu: apt-get install nodejs npm      macOS: brew install node"; exit 1; }
 
-client: needs-node node_modules build ## the browser client: types, tests, its size, and what its package holds
+client/runtimes/node_modules: client/runtimes/package-lock.json
+	$(NPM) ci --no-audit --no-fund --ignore-scripts --prefix client/runtimes
+	@touch $@
+
+client: needs-node node_modules client/runtimes/node_modules build ## the browser client: types, tests (in Node 22 and Deno, too), its size, and what its package holds
 	cd client && $(NPM) run build && $(NPM) run typecheck && $(NPM) test && $(NPM) run pack-check
 
 test: needs ## tests with the race detector, of all modules, and the chaos suite in its short form

@@ -59,7 +59,7 @@ export class Link {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => owner._opened();
     socket.onmessage = (event: MessageEvent) => this.#received(event.data);
-    socket.onclose = (event: CloseEvent) => owner._ended(event.code, event.reason);
+    socket.onclose = (event: CloseEvent) => owner._ended(event.code || 1006, event.reason); // Deno has 0 for it
     socket.onerror = () => {}; // onclose follows, and says more; without a listener the package ws would throw
   }
 

@@ -2,7 +2,7 @@
 import { address } from './address.js';
 import { delay, failure, Link, now, type Wire } from './link.js';
 import { buffered, Rooms, type Listener } from './rooms.js';
-import { asked, dialing, proven, remembered, stops, wait } from './rule.js';
+import { asked, dialing, proven, remembered, stops, unsure, wait } from './rule.js';
 import { offline, onWake } from './wake.js';
 import type { Closed, Message, Options, Problem, RoomgateError, RoomgateEventMap, SocketConstructor, State } from './types.js';
 
@@ -28,7 +28,7 @@ export class Roomgate extends EventTarget {
   #link?: Link;
   #leaving?: Link; // raw: the one that is soon replaced, for rooms that its URL did not name
   #life = new AbortController(); // of the connection, from its dial to its end: who awaits something finds out whether it still matters
-  #timer?: ReturnType<typeof setTimeout>; // while connecting: patience; while waiting: the next attempt
+  #timer?: ReturnType<typeof setTimeout>; // while connecting: patience; while waiting: the next attempt; while offline: the next look
   #due = 0; // when the gateway wants us back, and not before; 0 if it did not say
   #bye: Partial<Wire> = {}; // the frame, once it has come
   #since = 0; // when the last connection opened
@@ -289,8 +289,11 @@ export class Roomgate extends EventTarget {
 
   /** The wait is over. */
   #go(): void {
-    if (offline()) this.#become('offline');
-    else this.#dial();
+    if (offline()) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#go(), unsure);
+      this.#become('offline');
+    } else this.#dial();
   }
 
   /**

@@ -2,6 +2,7 @@
 
 export const dialing = 20_000; // ms for token, handshake and hello together
 export const proven = 10_000; // ms after which a connection counts as good, and the next backoff begins anew
+export const unsure = 5000; // ms between two looks for a network of which nobody may tell: no worker of Chromium hears `online`
 export const remembered = 60_000; // ms that a gateway may count a connection of ours whose end it has not seen: until a ping of its own is in vain
 
 /**

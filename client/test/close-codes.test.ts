@@ -40,6 +40,13 @@ describe.each([4000, 4001, 4002, 4003, 4005, 4006, 4008, 4099, 1003, 1007, 1009]
   });
 });
 
+test('an end without a code, which Deno calls 0, is 1006', async () => {
+  const gate = await open();
+  const closes = events(gate, 'close');
+  last().end(0);
+  expect(closes).toMatchObject([{ code: 1006, attempt: 1 }]);
+});
+
 describe.each([4101, 4102, 4103, 4104, 1000, 1001, 1002, 1005, 1006, 1011, 1012, 4300].map(name))('%i, %s,', (code) => {
   test('backs off, exponentially and with full jitter, from 1 s to 30 s', async () => {
     const gate = await open();

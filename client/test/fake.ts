@@ -93,9 +93,9 @@ export class Page {
     vi.stubGlobal('addEventListener', this.#target.addEventListener.bind(this.#target));
   }
 
-  online(yes: boolean): void {
+  online(yes: boolean, told = true): void {
     vi.stubGlobal('navigator', { onLine: yes });
-    this.#target.dispatchEvent(new Event(yes ? 'online' : 'offline'));
+    if (told) this.#target.dispatchEvent(new Event(yes ? 'online' : 'offline'));
   }
   show(): void { this.#turn(false); }
   hide(): void { this.#turn(true); }

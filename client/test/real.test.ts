@@ -1,61 +1,26 @@
 // The package as it is shipped, against the gateway as it is built, over real sockets.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Roomgate, type RoomgateEventMap } from 'roomgate';
 import WebSocket from 'ws';
+import { Demo } from './demo.js';
 
-const program = fileURLToPath(new URL('../../bin/roomgate', import.meta.url));
+let demo: Demo;
+let gates: Roomgate[] = [];
 
-let port: number;
-let gateway: ChildProcess;
-let gates: Roomgate[];
-
-beforeEach(async () => {
-  if (!existsSync(program)) throw new Error(`${program} is not there: make build`);
-  port = await freePort();
-  gates = [];
-  await start();
-});
+beforeEach(async () => { demo = await Demo.start(); });
 
 afterEach(async () => {
-  for (const gate of gates) gate.close();
-  await kill('SIGKILL');
+  for (const gate of gates.splice(0)) gate.close();
+  await demo?.kill();
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
-/** Starts a demo, which has its own Redis and a new secret each time, and waits until it listens. */
-async function start(): Promise<void> {
-  gateway = spawn(program, ['demo', '--http.addr', `127.0.0.1:${port}`, '--auth.expiring', '14m59s'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise<void>((resolve, reject) => {
-    gateway.once('exit', (code) => { reject(new Error(`the gateway ended with ${code}`)); });
-    gateway.stdout!.once('data', () => { resolve(); });
-  });
-}
-
-async function kill(signal: NodeJS.Signals): Promise<void> {
-  if (gateway.exitCode !== null || gateway.signalCode !== null) return;
-  const gone = new Promise((resolve) => { gateway.once('exit', resolve); });
-  gateway.kill(signal);
-  await gone;
-}
-
 async function token(): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${port}/demo/token`);
+  const answer = await fetch(`${demo.url}/demo/token`);
   return ((await answer.json()) as { token: string }).token;
 }
 
 function connect(options: ConstructorParameters<typeof Roomgate>[1] = {}): Roomgate {
-  const gate = new Roomgate(`http://127.0.0.1:${port}/ws`, { token, WebSocket, ...options });
+  const gate = new Roomgate(`${demo.url}/ws`, { token, WebSocket, ...options });
   gates.push(gate);
   return gate;
 }
@@ -125,13 +90,13 @@ test('the gateway is killed and comes back: so do the client, its rooms and its 
   expect((await first).value).toBe(1);
 
   const closed = next(gate, 'close');
-  await kill('SIGKILL');
+  await demo.kill();
   expect(await closed).toMatchObject({ code: 1006, attempt: 1 });
   expect(gate.rooms).toEqual([]);
   const failed = next(gate, 'close');
   await failed; // nobody is there, nor a token
   const opened = next(gate, 'open');
-  await start();
+  await demo.start();
   expect((await opened)!.rooms).toEqual(['42']);
   await gate.publish('42', 2);
   expect((await loop.next()).value).toBe(2);
@@ -143,7 +108,7 @@ test('the gateway is shut down: the client learns when to come back', async () =
   const gate = connect();
   await next(gate, 'open');
   const [bye, closed] = [next(gate, 'frame', ({ text }) => text.includes('"bye"')), next(gate, 'close')];
-  gateway.kill('SIGTERM');
+  demo.process.kill('SIGTERM');
   expect(await closed).toMatchObject({ code: 4201, after: JSON.parse((await bye).text).after });
 });
 

@@ -32,6 +32,22 @@ test('a client that begins without a network waits for it', async () => {
   expect(sockets).toHaveLength(1);
 });
 
+test('a network that comes and goes without an event, as in a worker of Chromium, is noticed in 5 s, by an attempt', async () => {
+  const gate = await open();
+  page.online(false, false);
+  last().end(1006);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(gate.state).toBe('offline');
+  expect(sockets).toHaveLength(1);
+  page.online(true, false);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(sockets).toHaveLength(2);
+  last().hello();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(gate.state).toBe('open');
+  expect(sockets).toHaveLength(2);
+});
+
 test('a network that goes while the client waits is noticed', async () => {
   const gate = await open();
   const states = events(gate, 'state');
