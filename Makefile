@@ -6,8 +6,7 @@ ACTIONLINT = $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GORELEASER = github.com/goreleaser/goreleaser/v2@v2.16.0
 
-.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build \
-	image-check sbom release release-check release-tools
+.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build image-check sbom release release-check release-tools rollout
 
 check: tidy fmt lint client web test e2e ## everything below that must pass
 
@@ -77,6 +76,9 @@ test: needs ## tests with the race detector, of all modules, and the chaos suite
 
 chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one after another: 40 minutes (Linux, root)
 	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 90m -v .
+
+rollout: needs ## three replicas are replaced behind nginx, under 3,000 clients; prints how these come back: 2 minutes (Linux)
+	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 15m -v -run '^TestChaosRollout$$' .
 
 secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
 	GO="$(GO)" internal/secrecy/grep.sh

@@ -5,6 +5,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -53,6 +54,8 @@ func startBalancer(t testing.TB) *balancer {
 }
 
 func (b *balancer) addr() string { return b.l.Addr().String() }
+
+func (b *balancer) secure() *tls.Config { return nil }
 
 // add puts a replica, which is ready, into the round.
 func (b *balancer) add(r *replica) {

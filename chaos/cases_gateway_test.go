@@ -35,7 +35,8 @@ func TestChaosRollingRestart(t *testing.T) {
 	w := startGateways(t, setup{name: "rolling restart of 3 replicas", clients: clients, rooms: pick(60, 600), rate: pick(5, 1),
 		ramp: pick(80, 100), mayEnd: []int{codeDraining}, within: time.Minute, backIn: 90 * time.Second, // those held back come in turn
 		env: []string{"ROOMGATE_DRAIN_DELAY=1s", "ROOMGATE_DRAIN_PERIOD=" + period.String(), fmt.Sprintf("ROOMGATE_LIMITS_CONNECTS_PER_SECOND=%d", pace)}}, 3)
-	w.balancer.forgetPeak()
+	balancer := w.front.(*balancer)
+	balancer.forgetPeak()
 	w.strike(func() {
 		for i := range 3 {
 			w.replicas[i].terminate()
@@ -48,7 +49,7 @@ func TestChaosRollingRestart(t *testing.T) {
 		held += r.metric("roomgate_limits_exceeded_total", `limit="connects_per_second"`)
 	}
 	w.finish()
-	peak := w.balancer.peak()
+	peak := balancer.peak()
 	for i, c := range w.clients {
 		if c.ends[codeDraining] == 0 {
 			t.Errorf("client %d was never drained, and every replica was replaced", i)
@@ -139,7 +140,7 @@ func TestChaosReplicaOutOfFiles(t *testing.T) {
 func tryDial(t *testing.T, w *world) (c *wire, status int) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
 	defer cancel()
-	c, err := dialWire(ctx, w.balancer.addr(), "room=r0", formatRaw, w.token)
+	c, err := dialWire(ctx, w.front.addr(), w.front.secure(), "room=r0", formatRaw, w.token)
 	if r, ok := errors.AsType[*refused](err); ok {
 		if r.after <= 0 {
 			t.Errorf("refused with %d without Retry-After", r.status)
@@ -166,7 +167,7 @@ func TestChaosReplicaCannotAccept(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if c, err := dialWire(ctx, r.addr, "room=r0", formatRaw, w.token); err == nil {
+		if c, err := dialWire(ctx, r.addr, nil, "room=r0", formatRaw, w.token); err == nil {
 			c.close()
 			t.Error("a client was let in, with no descriptor left for it")
 		}

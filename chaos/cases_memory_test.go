@@ -48,7 +48,7 @@ func dialDeaf(t *testing.T, w *world, r *replica) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
 	defer cancel()
-	c, err := dialWire(ctx, r.addr, "room=r0", formatRaw, w.token)
+	c, err := dialWire(ctx, r.addr, nil, "room=r0", formatRaw, w.token)
 	if err != nil {
 		t.Fatalf("a client that will not read was not let in: %v", err)
 	}

@@ -67,7 +67,7 @@ func (c *client) connect(ctx context.Context) ending {
 		format = formatRaw
 	}
 	c.tosses.reconnected()
-	conn, err := dialWire(ctx, c.addr, c.query(), format, c.w.token)
+	conn, err := dialWire(ctx, c.addr, c.w.front.secure(), c.query(), format, c.w.token)
 	if r, ok := errors.AsType[*refused](err); ok {
 		secrecy.Text(c.w.t, r.text)
 		c.refused[r.status]++
@@ -76,6 +76,7 @@ func (c *client) connect(ctx context.Context) ending {
 	if err != nil {
 		return ending{after: -1}
 	}
+	c.w.returns.count(time.Now())
 	defer conn.close()
 	defer context.AfterFunc(ctx, conn.close)()
 	began := time.Now()

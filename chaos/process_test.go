@@ -20,9 +20,15 @@ type process struct {
 // startProcess starts a command line. output gets what it writes; flags are of clone(2), and mostly 0.
 func startProcess(t testing.TB, env []string, output *os.File, flags uintptr, args ...string) *process {
 	t.Helper()
+	return startProcessEndedBy(t, syscall.SIGKILL, env, output, flags, args...)
+}
+
+// startProcessEndedBy is startProcess for one that has to end its own children when the tests' process ends.
+func startProcessEndedBy(t testing.TB, end syscall.Signal, env []string, output *os.File, flags uintptr, args ...string) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(args[0], args[1:]...), ended: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, output, output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: flags}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: end, Cloneflags: flags}
 	started := make(chan error)
 	go func() { // ends with the process
 		defer close(p.ended)

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,6 +43,28 @@ func TestLedgerKnowsWhatWasTakenByATime(t *testing.T) {
 		if got := l.takenBy(0, began.Add(after)); got != want {
 			t.Errorf("taken after %v: below %d, want %d", after, got, want)
 		}
+	}
+}
+
+// What came before the fault is not in the curve; each second has a line, and the longest bar is that of the steepest.
+func TestCurveCountsWhoCameBackInEachSecond(t *testing.T) {
+	var r returns
+	began := time.Now()
+	r.count(began)
+	r.begin(began)
+	for _, at := range []int{0, 999, 2000, 2001, 2002, 2999, 3000} {
+		r.count(began.Add(time.Duration(at) * time.Millisecond))
+	}
+	c := r.curve()
+	second, most := c.steepest()
+	got := fmt.Sprint(second, most, c.total(), c.within(time.Second), c.within(2*time.Second), c.within(time.Minute))
+	if want := "2 4 7 4 5 7"; got != want {
+		t.Errorf("steepest second, how many, in all, within 1 s, 2 s and a minute: %s, want %s", got, want)
+	}
+	half, whole := strings.Repeat("█", curveWidth/2), strings.Repeat("█", curveWidth)
+	want := fmt.Sprintf("   0 s     2 %s\n   1 s     0\n   2 s     4 %s\n   3 s     1 %s\n", half, whole, strings.Repeat("█", curveWidth/4))
+	if c.String() != want {
+		t.Errorf("the curve is\n%swant\n%s", c, want)
 	}
 }
 

@@ -126,9 +126,21 @@ func (r *replica) finish() {
 // terminate sends SIGTERM, as an orchestrator does, and expects exit code 0: nobody was cut off.
 func (r *replica) terminate() {
 	r.t.Helper()
+	r.drain()
+	r.awaitDrained()
+}
+
+// drain sends SIGTERM.
+func (r *replica) drain() {
+	r.t.Helper()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		r.t.Errorf("terminating %s: %v", r.name, err)
 	}
+}
+
+// awaitDrained expects it to end by itself after drain.
+func (r *replica) awaitDrained() {
+	r.t.Helper()
 	select {
 	case <-r.ended:
 		if code := r.cmd.ProcessState.ExitCode(); code != 0 {

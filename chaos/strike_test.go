@@ -57,6 +57,7 @@ func (w *world) strike(what func()) {
 	w.before = w.counts()
 	w.latencies.phase.Store(phaseFault)
 	w.struck = time.Now()
+	w.returns.begin(w.struck)
 	what()
 	ended, marks := time.Now(), w.marks()
 	progress(w.t, "the fault is over")

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -50,12 +51,15 @@ func (v violation) Error() string { return "the gateway sent " + string(v) }
 
 func (r *refused) Error() string { return fmt.Sprintf("refused: %d %s", r.status, r.text) }
 
-// dialWire connects to addr. Its error is a *refused if an answer came that is not 101.
-func dialWire(ctx context.Context, addr, query, format, token string) (*wire, error) {
+// dialWire connects to addr, by TLS if secure is not nil. Its error is a *refused if an answer came that is not 101.
+func dialWire(ctx context.Context, addr string, secure *tls.Config, query, format, token string) (*wire, error) {
 	d := net.Dialer{Timeout: dialTime}
 	nc, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	if secure != nil {
+		nc = tls.Client(nc, secure) // whose handshake comes with the first write
 	}
 	c := &wire{nc: nc, br: bufio.NewReaderSize(nc, 1<<10)}
 	defer context.AfterFunc(ctx, c.close)() // which ends the handshake, too

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -34,6 +35,7 @@ type setup struct {
 	pads     map[int]int     // by room: bytes that its messages are longer
 	churn    uint64          // seed of what clients do by themselves; 0: they stay where they are
 	url      string          // of Redis, for the gateways
+	front    front           // nil: a balancer
 	targets  []func() target // for each publisher: where it publishes
 	env      []string        // settings of the gateways
 	mayEnd   []int           // close codes that clients may get, between the fault's beginning and recovery
@@ -43,7 +45,14 @@ type setup struct {
 	spawn    func(*spawn)    // changes how a replica is started; nil: nothing
 }
 
-// A world is replicas behind a balancer, clients that are connected, and publishers that publish.
+// A front is what clients connect to, and replicas are behind.
+type front interface {
+	addr() string
+	secure() *tls.Config // of a client; nil: it is without TLS
+	add(r *replica)      // which is ready; when it returns clients are sent there, too
+}
+
+// A world is replicas behind a front, clients that are connected, and publishers that publish.
 type world struct {
 	t         *testing.T
 	s         setup
@@ -51,8 +60,9 @@ type world struct {
 	well      bool // the fault is not Redis's
 	ledger    *ledger
 	latencies latencies
-	balancer  *balancer
-	replicas  []*replica // those in the balancer's round, and those that have ended
+	front     front
+	returns   returns
+	replicas  []*replica // those in the front's round, and those that have ended
 	clients   []*client
 	calm      atomic.Bool // clients stop to do things by themselves
 
@@ -75,7 +85,9 @@ func newWorld(t *testing.T, s setup) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, s: s, token: token, well: s.gaps == 0, ledger: newLedger(s.rooms), recoveredV1: -1, recovered: -1}
-	w.balancer = startBalancer(t)
+	if w.front = s.front; w.front == nil {
+		w.front = startBalancer(t)
+	}
 	for range s.replicas {
 		w.addReplica()
 	}
@@ -97,7 +109,7 @@ func (w *world) addReplica() *replica {
 	}
 	r := start(w.t, s)
 	w.replicas = append(w.replicas, r)
-	w.balancer.add(r)
+	w.front.add(r)
 	return r
 }
 
@@ -129,7 +141,7 @@ func (w *world) connect() {
 		if second := (i + w.s.rooms/2) % w.s.rooms; i%4 != 0 && second != rooms[0] {
 			rooms = append(rooms, second)
 		}
-		c := w.enter(w.balancer.addr(), rooms...)
+		c := w.enter(w.front.addr(), rooms...)
 		if w.s.ramp > 0 {
 			time.Sleep(time.Second / time.Duration(w.s.ramp)) // its own pace
 		} else if i%64 == 63 { // as many at a time: more would only fill the queue of the listener
