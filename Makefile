@@ -1,4 +1,4 @@
-# make check is all that CI runs, and all that a laptop needs: Go, Node with npm, Chromium, and redis-server, nginx, HAProxy and Caddy for the tests.
+# make check is all that CI runs, and all that a laptop needs: Go, Node with npm, Chromium, and redis-server, nginx, HAProxy, Caddy and Python for the tests.
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM ?= npm
@@ -6,7 +6,7 @@ ACTIONLINT = $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GORELEASER = github.com/goreleaser/goreleaser/v2@v2.16.0
 
-.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build image-check sbom release release-check release-tools rollout
+.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build image-check sbom release release-check release-tools rollout examples
 
 check: tidy fmt lint client web test e2e ## everything below that must pass
 
@@ -69,16 +69,20 @@ client/runtimes/node_modules: client/runtimes/package-lock.json
 client: needs-node node_modules client/runtimes/node_modules build ## the browser client: types, tests (in Node 22 and Deno, too), its size, and what its package holds
 	cd client && $(NPM) run build && $(NPM) run typecheck && $(NPM) test && $(NPM) run pack-check
 
-test: needs ## tests with the race detector, of all modules, and the chaos suite in its short form
+test: needs examples ## tests with the race detector, of all modules, and the chaos suite in its short form
 	$(GO) test -race -timeout 10m ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 	cd chaos && $(GO) test -race -timeout 10m -parallel 6 ./...
 
+examples: needs needs-node node_modules ## the examples: each API with roomgate and Redis, the compose file, the sidecar
+	cd examples/go && $(GO) vet ./...
+	cd examples/test && $(GO) vet ./... && $(GO) test -race -timeout 5m ./...
+
 chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one after another: 40 minutes (Linux, root)
 	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 90m -v .
 
-rollout: needs ## three replicas are replaced behind nginx, under 3,000 clients; prints how these come back: 2 minutes (Linux)
-	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 15m -v -run '^TestChaosRollout$$' .
+rollout: needs ## three replicas are replaced behind nginx, under 3,000 clients; prints how these come back: 5 minutes (Linux)
+	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 15m -v -run '^TestChaosRollout' .
 
 secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
 	GO="$(GO)" internal/secrecy/grep.sh
@@ -94,12 +98,16 @@ lint: ## vet, also for the systems that only build, and golangci-lint
 	cd chaos && $(LINT) run --config ../.golangci.yml ./...
 	cd image && $(LINT) run --config ../.golangci.yml ./...
 	$(ACTIONLINT) -shellcheck= -pyflakes= .github/workflows/*.yml
+	cd examples/go && $(LINT) run --config ../../.golangci.yml ./...
+	cd examples/test && $(LINT) run --config ../../.golangci.yml ./...
 
 tidy: ## fails if go.mod is not tidy
 	$(GO) mod tidy -diff
 	cd bench && $(GO) mod tidy -diff
 	cd chaos && $(GO) mod tidy -diff
 	cd image && $(GO) mod tidy -diff
+	cd examples/go && $(GO) mod tidy -diff
+	cd examples/test && $(GO) mod tidy -diff
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	@set -e; for pkg in auth gateway internal/load internal/redisurl cmd/roomgate; do \
