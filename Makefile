@@ -6,7 +6,7 @@ ACTIONLINT = $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GORELEASER = github.com/goreleaser/goreleaser/v2@v2.16.0
 
-.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build image-check sbom release release-check release-tools rollout examples
+.PHONY: check test client web e2e lint fmt tidy needs needs-node secrecy fuzz hostile cycles chaos bench bench-peers bench-lanes bench-growth build image-check sbom release release-check release-tools rollout examples chart
 
 check: tidy fmt lint client web test e2e ## everything below that must pass
 
@@ -73,6 +73,7 @@ test: needs examples ## tests with the race detector, of all modules, and the ch
 	$(GO) test -race -timeout 10m ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 	cd chaos && $(GO) test -race -timeout 10m -parallel 6 ./...
+	cd charts/test && $(GO) test ./...
 
 examples: needs needs-node node_modules ## the examples: each API with roomgate and Redis, the compose file, the sidecar
 	cd examples/go && $(GO) vet ./...
@@ -83,6 +84,8 @@ chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one af
 
 rollout: needs ## three replicas are replaced behind nginx, under 3,000 clients; prints how these come back: 5 minutes (Linux)
 	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 15m -v -run '^TestChaosRollout' .
+chart: needs ## the Helm chart: renders it in many ways, and runs its alerts over the metrics of a real gateway
+	cd charts/test && $(GO) test -count=1 ./...
 
 secrecy: needs ## greps all that the tests log, count and are told, which the tests themselves look at as they run
 	GO="$(GO)" internal/secrecy/grep.sh
@@ -100,6 +103,7 @@ lint: ## vet, also for the systems that only build, and golangci-lint
 	$(ACTIONLINT) -shellcheck= -pyflakes= .github/workflows/*.yml
 	cd examples/go && $(LINT) run --config ../../.golangci.yml ./...
 	cd examples/test && $(LINT) run --config ../../.golangci.yml ./...
+	cd charts/test && $(LINT) run --config ../../.golangci.yml ./...
 
 tidy: ## fails if go.mod is not tidy
 	$(GO) mod tidy -diff
@@ -108,6 +112,7 @@ tidy: ## fails if go.mod is not tidy
 	cd image && $(GO) mod tidy -diff
 	cd examples/go && $(GO) mod tidy -diff
 	cd examples/test && $(GO) mod tidy -diff
+	cd charts/test && $(GO) mod tidy -diff
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	@set -e; for pkg in auth gateway internal/load internal/redisurl cmd/roomgate; do \

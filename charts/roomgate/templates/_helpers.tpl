@@ -1,8 +1,8 @@
-{{/* The name of all objects. Some get a suffix of up to 6 characters, and 63 is what a label takes. */}}
+{{/* The name of all objects. Some get a suffix of up to 10 characters, and 63 is the most. */}}
 {{- define "roomgate.fullname" -}}
 {{- $name := .Release.Name -}}
 {{- if not (contains "roomgate" $name) }}{{ $name = printf "%s-roomgate" $name }}{{ end -}}
-{{- default $name .Values.fullnameOverride | trunc 57 | trimSuffix "-" -}}
+{{- default $name .Values.fullnameOverride | trunc 53 | trimSuffix "-" -}}
 {{- end }}
 
 {{/* The labels by which pods are selected, which never change. */}}
@@ -34,11 +34,12 @@ app.kubernetes.io/component: trial-redis
 {{- default $own .Values.serviceAccount.name -}}
 {{- end }}
 
+{{/* Images are tagged 1.2.3, where the program prints v1.2.3. */}}
 {{- define "roomgate.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
 {{- else -}}
-{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{ .Values.image.repository }}:{{ default (trimPrefix "v" .Chart.AppVersion) .Values.image.tag }}
 {{- end -}}
 {{- end }}
 
@@ -127,8 +128,8 @@ app.kubernetes.io/component: trial-redis
 {{- range concat $all .Values.secrets.files }}
 {{- if .name }}
 - secret:
-    name: {{ .name }}
-    items: [{key: {{ .key }}, path: {{ .path }}}]
+    name: {{ .name | quote }}
+    items: [{key: {{ .key | quote }}, path: {{ .path | quote }}}]
 {{- end }}
 {{- end }}
 {{- end }}
