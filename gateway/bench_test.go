@@ -78,7 +78,8 @@ func BenchmarkLane(b *testing.B) {
 	}
 }
 
-// BenchmarkOutbox is one send to a client that reads, and the same by net.Conn.
+// BenchmarkOutbox is one send to a client that reads, the same by net.Conn, and one to a client that never reads, while
+// the kernel takes what it is sent.
 func BenchmarkOutbox(b *testing.B) {
 	frame := make([]byte, 130)
 	b.Run("send", func(b *testing.B) {
@@ -86,6 +87,19 @@ func BenchmarkOutbox(b *testing.B) {
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		b.ReportAllocs()
 		for b.Loop() {
+			_ = o.send(frame)
+		}
+	})
+	b.Run("unread", func(b *testing.B) {
+		o, theirs := newOutbox(b, 1<<20)
+		b.ReportAllocs()
+		for b.Loop() {
+			if !o.idle() { // the kernel is full: another client
+				b.StopTimer()
+				_, _ = o.close(), theirs.Close() // not to hold the memory of all
+				o, theirs = newOutbox(b, 1<<20)
+				b.StartTimer()
+			}
 			_ = o.send(frame)
 		}
 	})
