@@ -135,5 +135,5 @@ bench-peers: ## roomgate beside its peers, into docs/benchmarks.md: 30 minutes (
 bench-lanes: ## both ends of the rule for who runs a lane, into docs/benchmarks.md: 5 minutes (Linux)
 	cd bench && $(GO) run . lanes
 
-bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 14 minutes (Linux)
+bench-growth: ## how costs grow, a giant room, clients that never read, into docs/benchmarks.md: 21 minutes (Linux)
 	cd bench && $(GO) run . growth && $(GO) run . giant && $(GO) run . slow

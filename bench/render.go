@@ -20,6 +20,7 @@ type part struct {
 	name    string
 	command string
 	text    func() (string, error) // empty: there are no results
+	plots   func() error           // draws what text refers to; nil: nothing
 }
 
 var documents = []struct {
@@ -27,13 +28,13 @@ var documents = []struct {
 	parts []part
 }{
 	{documentPath, []part{
-		{"peers", "make bench-peers", renderPeers},
-		{"lanes", "make bench-lanes", renderLanes},
-		{"growth", "make bench-growth", renderGrowth},
-		{"giant", "make bench-growth", renderGiant},
-		{"slow", "make bench-growth", renderSlow},
+		{"peers", "make bench-peers", renderPeers, plotPeers},
+		{"lanes", "make bench-lanes", renderLanes, nil},
+		{"growth", "make bench-growth", renderGrowth, plotGrowth},
+		{"giant", "make bench-growth", renderGiant, nil},
+		{"slow", "make bench-growth", renderSlow, nil},
 	}},
-	{readmePath, []part{{"cost", "make bench-peers", renderReadme}}},
+	{readmePath, []part{{"cost", "make bench-peers", renderReadme, nil}}},
 }
 
 // render puts the stored results between the markers of the documents, and draws the plots.
@@ -44,15 +45,14 @@ func render() error {
 			return err
 		}
 		for _, p := range document.parts {
-			made, err := p.text()
-			if err != nil {
-				return err
-			}
-			if made == "" {
-				made = fmt.Sprintf("Not measured yet: `%s`.\n", p.command)
-			}
-			if text, err = between(text, p.name, made); err != nil {
+			if text, err = p.into(text); err != nil {
 				return fmt.Errorf("%s: %w", document.path, err)
+			}
+			if p.plots == nil {
+				continue
+			}
+			if err := p.plots(); err != nil {
+				return err
 			}
 		}
 		if err := os.WriteFile(document.path, text, 0o644); err != nil {
@@ -60,6 +60,18 @@ func render() error {
 		}
 	}
 	return nil
+}
+
+// into puts the part's text between its markers.
+func (p part) into(text []byte) ([]byte, error) {
+	made, err := p.text()
+	if err != nil {
+		return nil, err
+	}
+	if made == "" {
+		made = fmt.Sprintf("Not measured yet: `%s`.\n", p.command)
+	}
+	return between(text, p.name, made)
 }
 
 // between puts another text between the markers of a part.
@@ -86,15 +98,20 @@ func renderPeers() (string, error) {
 	if c == nil || err != nil {
 		return "", err
 	}
-	if err := c.plots(); err != nil {
-		return "", err
-	}
 	text := paragraph(c.Machine, c.Command) + c.table() + "\n" +
 		"![CPU of a delivery, in multiples of the floor](bench/peers-cost.svg)\n\n" +
 		"![Highest rate to 1,000 members](bench/peers-max.svg)\n\n" +
 		"![Memory of an idle connection](bench/peers-idle.svg)\n\n" +
 		"### All figures\n\n" + c.details()
 	return text, nil
+}
+
+func plotPeers() error {
+	c, err := stored[comparison](peersFile)
+	if c == nil || err != nil {
+		return err
+	}
+	return c.plots()
 }
 
 func renderLanes() (string, error) {
@@ -110,7 +127,15 @@ func renderGrowth() (string, error) {
 	if g == nil || err != nil {
 		return "", err
 	}
-	return paragraph(g.Machine, g.Command) + g.tables(), g.plots()
+	return paragraph(g.Machine, g.Command) + g.tables(), nil
+}
+
+func plotGrowth() error {
+	g, err := stored[growth](growthFile)
+	if g == nil || err != nil {
+		return err
+	}
+	return g.plots()
 }
 
 func renderGiant() (string, error) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -43,17 +44,21 @@ func TestCostsAreMediansOfMultiplesOfTheFloorOfTheSameRound(t *testing.T) {
 	}
 }
 
-func TestTheReadmesTableIsThatOfTheStoredResults(t *testing.T) {
-	text, err := os.ReadFile(readmePath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := renderReadme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if table == "" || !strings.Contains(string(text), "<!-- begin cost: measured -->\n\n"+table) {
-		t.Errorf("%s has other figures than %s/%s: go run . render writes those\n%s", readmePath, resultsFolder, peersFile, table)
+func TestTheDocumentsHaveTheFiguresOfTheStoredResults(t *testing.T) {
+	for _, document := range documents {
+		text, err := os.ReadFile(document.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range document.parts {
+			want, err := p.into(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(text, want) {
+				t.Errorf("%s, %s: other figures, or words, than those of %s: go run . render writes these", document.path, p.name, resultsFolder)
+			}
+		}
 	}
 }
 

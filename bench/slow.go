@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,10 +30,15 @@ type laggards struct {
 	Command string         `json:"command"`
 	Outbox  string         `json:"outbox"` // limits.outbox_bytes
 	Members int            `json:"members"`
-	Mute    int            `json:"mute"`          // of these, in the second run
+	Mute    int            `json:"mute"` // of these
+	Rounds  []laggardRound `json:"rounds"`
+}
+
+// A laggardRound is both runs.
+type laggardRound struct {
 	Without measurement    `json:"without"`       // of all members, when all read
 	With    measurement    `json:"with"`          // of those who read
-	Before  float64        `json:"rss_before_mb"` // in the second run, once all are connected
+	Before  float64        `json:"rss_before_mb"` // in the run with those who never read, once all are connected
 	Peak    float64        `json:"rss_peak_mb"`
 	After   float64        `json:"rss_after_mb"`
 	Ended   map[string]int `json:"ended"` // connections that the server ended, by its own reason
@@ -49,6 +56,7 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	got := &laggards{Machine: thisMachine(), Command: command(), Members: slowMembers, Mute: slowMembers * slowShare / 100}
 	flags.StringVar(&got.Outbox, "outbox", "256KiB", "limits.outbox_bytes of the server: what may wait for a client")
 	duration := flags.Duration("duration", 90*time.Second, "of one measurement; it must be long enough for the outboxes to fill")
+	rounds := flags.Int("rounds", 3, "measurements of each, in turn")
 	writes(flags, slowFile)
 	if err := parse(flags, args); err != nil {
 		return err
@@ -62,33 +70,54 @@ func slowVerb(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err := gate.prepare(ctx, r); err != nil {
 		return err
 	}
-	steps := &plan{began: time.Now(), total: 2**duration + 10*time.Second}
+	steps := &plan{began: time.Now(), total: time.Duration(*rounds) * (2**duration + 10*time.Second)}
 	f := flow{rate: slowRate, size: slowSize, duration: *duration}
-	looked := ticking{gate, closeTick}
-	err = with(ctx, r, looked, slowMembers, 1, func(s *subject, c *load.Clients) (err error) {
-		got.Without, err = s.measure(ctx, r, c, f)
-		return err
-	})
-	if err != nil {
-		return err
+	for i := range *rounds {
+		round, err := got.round(ctx, r, gate, f, i%2 == 1)
+		if err != nil {
+			return err
+		}
+		got.Rounds = append(got.Rounds, round)
+		steps.step(2**duration+10*time.Second, "round %d of %d: all read: p50 %.1f ms, p99 %.1f ms%s; %d never read: p50 %.1f ms, p99 %.1f ms%s; RSS %.1f MB, at most %.1f, in the end %.1f; ended: %s",
+			i+1, *rounds, round.Without.P50, round.Without.P99, round.Without.trouble(), got.Mute, round.With.P50, round.With.P99, round.With.trouble(),
+			round.Before, round.Peak, round.After, reasons(round.Ended))
 	}
-	steps.step(*duration, "all read: p50 %.1f ms, p99 %.1f ms%s", got.Without.P50, got.Without.P99, got.Without.trouble())
-	err = with(ctx, r, looked, slowMembers-got.Mute, 1, func(s *subject, c *load.Clients) error {
-		return got.beside(ctx, r, gate, s, c, f)
-	})
-	if err != nil {
-		return err
-	}
-	steps.step(*duration, "%d never read: p50 %.1f ms, p99 %.1f ms%s; RSS %.1f MB, at most %.1f, in the end %.1f; ended: %s",
-		got.Mute, got.With.P50, got.With.P99, got.With.trouble(), got.Before, got.Peak, got.After, reasons(got.Ended))
 	fmt.Println(got.table())
 	return keep(flags, slowFile, got)
 }
 
+// round measures a room in which all read, and one in which some never do; turned: the other way round, since a machine
+// that is slower in the second run than in the first must not look like a server that is.
+func (l *laggards) round(ctx context.Context, r *rig, gate *roomgate, f flow, turned bool) (round laggardRound, err error) {
+	looked := ticking{gate, closeTick}
+	runs := []func() error{
+		func() error {
+			return with(ctx, r, looked, l.Members, 1, func(s *subject, c *load.Clients) (err error) {
+				round.Without, err = s.measure(ctx, r, c, f)
+				return err
+			})
+		},
+		func() error {
+			return with(ctx, r, looked, l.Members-l.Mute, 1, func(s *subject, c *load.Clients) error {
+				return round.beside(ctx, r, gate, s, c, f, l.Mute)
+			})
+		},
+	}
+	if turned {
+		slices.Reverse(runs)
+	}
+	for _, run := range runs {
+		if err := run(); err != nil {
+			return round, err
+		}
+	}
+	return round, nil
+}
+
 // beside measures the readers beside clients that never read.
-func (l *laggards) beside(ctx context.Context, r *rig, gate *roomgate, s *subject, c *load.Clients, f flow) (err error) {
+func (l *laggardRound) beside(ctx context.Context, r *rig, gate *roomgate, s *subject, c *load.Clients, f flow, clients int) (err error) {
 	var mute []net.Conn
-	for range l.Mute {
+	for range clients {
 		nc, err := dialMute(s.addr)
 		if err != nil {
 			return fmt.Errorf("a client that never reads: %w", err)
@@ -101,7 +130,7 @@ func (l *laggards) beside(ctx context.Context, r *rig, gate *roomgate, s *subjec
 		return err
 	}
 	sampling, stop := context.WithCancel(ctx)
-	var peak size
+	var peak int64
 	var sampler sync.WaitGroup // of goroutines that end with sampling
 	sampler.Go(func() { peak = s.peak(sampling) })
 	sampler.Go(func() { live(sampling, mute) })
@@ -118,17 +147,22 @@ func (l *laggards) beside(ctx context.Context, r *rig, gate *roomgate, s *subjec
 		return err
 	}
 	after, err := s.memory()
-	l.Before, l.Peak, l.After = mega(before.rss), mega(max(peak.rss, before.rss)), mega(after.rss)
+	l.Before, l.Peak, l.After = mega(before.rss), mega(max(peak, before.rss)), mega(after.rss)
 	return err
 }
 
 func mega(bytes int64) float64 { return float64(bytes) / 1e6 }
 
-// peak is the most memory that the process has, looked at four times a second until ctx ends.
-func (p *process) peak(ctx context.Context) (most size) {
+// peak is the most resident memory that the process has, in bytes, looked at four times a second until ctx ends. It is
+// that of statm, which the kernel keeps: for the exact figure it would walk the pages, while latencies are measured.
+func (p *process) peak(ctx context.Context) (most int64) {
+	path := fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid)
 	for tick := time.NewTicker(250 * time.Millisecond); ; {
-		if now, err := p.memory(); err == nil && now.rss > most.rss {
-			most = now
+		if b, err := os.ReadFile(path); err == nil {
+			var total, resident int64
+			if _, err := fmt.Sscan(string(b), &total, &resident); err == nil {
+				most = max(most, resident*int64(os.Getpagesize()))
+			}
 		}
 		select {
 		case <-tick.C:

@@ -73,21 +73,39 @@ func (n *neighbours) table() string {
 }
 
 func (l *laggards) table() string {
-	t := markdown{}
-	t.row("", "p50", "p99", "p99.9", "lost", "CPU of a delivery")
-	ms := func(v float64) string { return fmt.Sprintf("%.1f ms", v) }
-	for _, r := range []struct {
-		label string
-		got   measurement
-	}{
-		{fmt.Sprintf("%s members, all read", count(float64(l.Members))), l.Without},
-		{fmt.Sprintf("the %s who read, beside %d who never do", count(float64(l.Members-l.Mute)), l.Mute), l.With},
-	} {
-		t.row(r.label, ms(r.got.P50), ms(r.got.P99), ms(r.got.P999), count(float64(r.got.Lost)), fmt.Sprintf("%.2f µs", r.got.Server))
+	var without, with []measurement
+	ended := map[string]int{}
+	var before, peak, after []float64
+	for _, r := range l.Rounds {
+		without, with = append(without, r.Without), append(with, r.With)
+		before, peak, after = append(before, r.Before), append(peak, r.Peak), append(after, r.After)
+		for reason, n := range r.Ended {
+			ended[reason] += n
+		}
 	}
-	return fmt.Sprintf("%s\nThe CPU is that of the server for each delivery to those who read: what it does for the others, until it ends them, is in it. With `limits.outbox_bytes` %s, %d messages/s of %s B for %.0f s: the server had %.1f MB (RSS) when all were connected, at most %.1f, and %.1f "+
+	t := markdown{}
+	t.row("", "p50", "p99", "least – most", "p99.9", "lost", "CPU of a delivery", "Redis, µs a message")
+	for _, r := range []struct {
+		label  string
+		rounds []measurement
+	}{
+		{fmt.Sprintf("%s members, all read", count(float64(l.Members))), without},
+		{fmt.Sprintf("the %s who read, beside %d who never do", count(float64(l.Members-l.Mute)), l.Mute), with},
+	} {
+		p99 := each(r.rounds, func(m measurement) float64 { return m.P99 })
+		ms := func(f func(measurement) float64) string { return fmt.Sprintf("%.1f ms", median(each(r.rounds, f))) }
+		lost := total(r.rounds, func(m measurement) int64 { return m.Lost })
+		t.row(r.label, ms(func(m measurement) float64 { return m.P50 }), fmt.Sprintf("%.1f ms", median(p99)), leastMost("%.1f", p99),
+			ms(func(m measurement) float64 { return m.P999 }), count(float64(lost)), fmt.Sprintf("%.2f µs", median(servers(r.rounds))),
+			fmt.Sprintf("%.0f", median(each(r.rounds, func(m measurement) float64 { return m.Redis * float64(m.Expected-m.Lost) / float64(m.Published) }))))
+	}
+	how := fmt.Sprintf("Medians of %d rounds.", len(l.Rounds))
+	if len(l.Rounds) == 1 {
+		how = "Of one measurement."
+	}
+	return fmt.Sprintf("%s\n%s The CPU is that of the server for each delivery to those who read: what it does for the others, until it ends them, is in it. With `limits.outbox_bytes` %s, %d messages/s of %s B for %.0f s: the server had %.1f MB (RSS) when all were connected, at most %.1f, and %.1f "+
 		"ten seconds after the last message. %d never read; `roomgate_connections_ended_total` of the server then has: %s.\n",
-		t.String(), l.Outbox, slowRate, count(slowSize), l.With.Seconds, l.Before, l.Peak, l.After, l.Mute, reasons(l.Ended))
+		t.String(), how, l.Outbox, slowRate, count(slowSize), with[0].Seconds, median(before), slices.Max(peak), median(after), l.Mute*len(l.Rounds), reasons(ended))
 }
 
 // reasons lists why connections ended, and how many.
