@@ -173,8 +173,9 @@ func appendFrame(b []byte, op byte, payload []byte) []byte {
 	default:
 		b = binary.BigEndian.AppendUint64(append(b, maskBit|127), uint64(n))
 	}
-	mask := binary.LittleEndian.AppendUint32(nil, rand.Uint32())
-	b = append(b, mask...)
+	var mask [4]byte
+	binary.LittleEndian.PutUint32(mask[:], rand.Uint32())
+	b = append(b, mask[:]...)
 	for i, v := range payload {
 		b = append(b, v^mask[i%4])
 	}
