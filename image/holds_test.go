@@ -137,7 +137,7 @@ func wantStatic(t testing.TB, i *image, machine elf.Machine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer binary.Close()
+	defer func() { _ = binary.Close() }() // it was only read
 	if binary.Machine != machine {
 		t.Errorf("its binary is for %v, want %v", binary.Machine, machine)
 	}
