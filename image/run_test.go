@@ -35,7 +35,11 @@ func (i *image) command(t testing.TB, environ []string, args ...string) *exec.Cm
 // health runs the image's own health check: the exit code and what it says.
 func (i *image) health(t testing.TB, environ []string) (code int, said string) {
 	t.Helper()
-	cmd := i.command(t, environ, i.Settings.Healthcheck.Test[1:]...)
+	test := i.Settings.Healthcheck.Test
+	if len(test) < 2 || test[0] != "CMD" {
+		t.Fatalf("its health check is %q, want CMD and a command", test)
+	}
+	cmd := i.command(t, environ, test[1:]...)
 	cmd.Stdout, cmd.Stderr = nil, nil
 	out, err := cmd.CombinedOutput()
 	secrecy.Text(t, string(out))
