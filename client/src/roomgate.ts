@@ -169,7 +169,7 @@ export class Roomgate extends EventTarget {
       const token = await this.#token();
       if (signal.aborted) return;
       const url = new URL(this.#url);
-      const rest = this.#rooms._begin(url, this.#raw);
+      const rest = this.#rooms._begin(url, this.#raw, this.#attempt % 4 === 3); // a refused URL and a broken network look the same: 1006
       const format = `roomgate.${this.#raw ? 'raw.' : ''}v1`;
       const socket = new this.#Socket(url.href, token ? [format, `bearer.${token}`] : [format]);
       this.#link = new Link(socket, this.#raw, this.#options.silence ?? 30_000, {

@@ -67,14 +67,15 @@ export class Rooms {
   /**
    * A connection begins: names rooms in its URL. Rooms there keep those of the token out, so that there are none unless the options name
    * some. And one that is not allowed ends the connection, so that what has not been let in before is asked for later, by frames.
-   * Raw has no frames: all are named, and those for which there is no place returned.
+   * Raw has no frames: all are named, and those for which there is no place returned. `bare`: only those of the options are named.
    */
-  _begin(url: URL, raw: boolean): string[] {
+  _begin(url: URL, raw: boolean, bare: boolean): string[] {
     const rest = [];
+    const sure = bare ? new Set(this.#first) : this.#sure;
     this.#left = batch;
     this._named = [];
     for (const room of this._wanted.keys()) {
-      if (!raw && !(this.#first.length && this.#sure.has(room))) continue;
+      if (!raw && !(this.#first.length && sure.has(room))) continue;
       const { search } = url;
       url.searchParams.append('room', room);
       if (url.href.length <= urlLength && this._named.length < urlRooms) this._named.push(room);

@@ -165,6 +165,38 @@ test('rooms of the options are in the URL; those subscribed to are restored by i
   expect(gate.rooms).toEqual(['a', 'b+c', 'd']);
 });
 
+test('each fourth attempt in a row names no more than the rooms of the options: the URL may be what is refused', async () => {
+  const gate = await open({ rooms: ['a'] });
+  gate.subscribe('b');
+  await settle();
+  last().answer('subscribe', { type: 'subscribed', room: 'b' });
+  const closes = events(gate, 'close');
+  const named: string[][] = [];
+  for (let attempt = 1; attempt <= 8; attempt++) {
+    last().end(1006);
+    await vi.advanceTimersByTimeAsync(closes.at(-1)!.after! + 1);
+    expect(sockets).toHaveLength(attempt + 1);
+    named.push(last().rooms);
+  }
+  const [all, bare] = [['a', 'b'], ['a']];
+  expect(named).toEqual([all, all, bare, all, all, all, bare, all]);
+});
+
+test('and what such an attempt does not name is asked for once it is let in', async () => {
+  const gate = await open({ rooms: ['a'] });
+  gate.subscribe('b');
+  await settle();
+  last().answer('subscribe', { type: 'subscribed', room: 'b' });
+  const closes = events(gate, 'close');
+  for (const _ of [1, 2, 3]) {
+    last().end(1006);
+    await vi.advanceTimersByTimeAsync(closes.at(-1)!.after! + 1);
+  }
+  last().hello();
+  await settle();
+  expect(last().sent).toEqual([{ type: 'subscribe', room: 'b', ref: 1 }]);
+});
+
 test('a room that was left is not restored', async () => {
   const gate = await open({ rooms: ['a'] });
   const leave = gate.subscribe('b');
