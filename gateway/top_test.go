@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 	"unsafe"
 
+	"github.com/roomgate/roomgate/auth"
 	"github.com/roomgate/roomgate/internal/wstest"
 )
 
@@ -210,4 +212,45 @@ func BenchmarkTop(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rooms), "ns/room")
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(w.lanes)), "µs/lane")
+}
+
+// BenchmarkTalkers is a look at who talks among 100,000 connections. It is beside the lanes: what it keeps from its work is who comes and goes,
+// for as long as the list of connections takes.
+func BenchmarkTalkers(b *testing.B) {
+	const connections = 100_000
+	for _, bench := range []struct {
+		name  string
+		users int
+		talk  uint32
+	}{{"silent", connections, 0}, {"of 1,000 users", 1000, 1}, {"each of another user", connections, 1}} {
+		b.Run(bench.name, func(b *testing.B) {
+			w := newWorld(b, nil)
+			list := make([]*conn, connections)
+			w.mu.Lock()
+			for i := range list {
+				c := &conn{g: w.Gateway, id: uint64(i)}
+				c.session.Store(&session{grant: &auth.Grant{Subject: fmt.Sprint("user-", i%bench.users)}})
+				w.conns[c], list[i] = struct{}{}, c
+			}
+			w.mu.Unlock()
+			b.Cleanup(func() { // they are nobody's: an invariant would not hold
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				clear(w.conns)
+			})
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				for _, c := range list {
+					c.sent.Add(bench.talk)
+				}
+				b.StartTimer()
+				w.talkers(20)
+			}
+			b.StopTimer()
+			start := time.Now()
+			w.list()
+			b.ReportMetric(float64(time.Since(start).Microseconds()), "µs/list")
+		})
+	}
 }
