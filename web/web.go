@@ -117,5 +117,6 @@ func policy(host string) string {
 		sockets = fmt.Sprintf(" ws://%s wss://%[1]s", host)
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'" + sockets +
-		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" +
+		"; require-trusted-types-for 'script'; trusted-types 'none'" // text is never HTML or a script, of a dependency either
 }

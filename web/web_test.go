@@ -38,7 +38,8 @@ func get(p *Page, method, path string, header ...string) *httptest.ResponseRecor
 func TestEachFileHasAPolicyThatAllowsItsOwnHostOnly(t *testing.T) {
 	p := playground(t)
 	const want = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-		"connect-src 'self' ws://gate.example.com:8080 wss://gate.example.com:8080; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"connect-src 'self' ws://gate.example.com:8080 wss://gate.example.com:8080; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+		"require-trusted-types-for 'script'; trusted-types 'none'"
 	for name, f := range p.files {
 		head := get(p, http.MethodGet, "/"+name).Header()
 		if got := head.Get("Content-Security-Policy"); got != want {
