@@ -18,6 +18,7 @@ type playgroundSettings struct {
 	Sharded      bool          `json:"sharded"`
 	RoomsClaim   string        `json:"roomsClaim"`
 	PublishClaim string        `json:"publishClaim"`
+	Granted      bool          `json:"granted"`        // rooms.publish grants rooms that a token does not name
 	Demo         *demoSettings `json:"demo,omitempty"` // nil: this is no demo
 }
 
@@ -30,7 +31,7 @@ type demoSettings struct {
 
 func newPlaygroundSettings(c *config.Config) playgroundSettings {
 	return playgroundSettings{Path: c.HTTP.Path, Prefix: c.Redis.ChannelPrefix, Sharded: c.Redis.Sharded,
-		RoomsClaim: c.Auth.RoomsClaim, PublishClaim: c.Auth.PublishClaim}
+		RoomsClaim: c.Auth.RoomsClaim, PublishClaim: c.Auth.PublishClaim, Granted: len(c.Rooms.Publish) > 0}
 }
 
 // isForPlayground reports whether the page, or what it asks for, is what a request wants.

@@ -32,7 +32,7 @@ func TestPlaygroundTellsNoSecretAndNoAddress(t *testing.T) {
 	redis := redistest.Start(t)
 	r := serve(t, redis.URL(), "ROOMGATE_HTTP_PLAYGROUND=true", "ROOMGATE_REDIS_CHANNEL_PREFIX=chat:", "ROOMGATE_ROOMS_AUTO=user:{sub}")
 	status, body := get(t, r.front+"/playground/settings.json")
-	const want = `{"path":"/ws","prefix":"chat:","sharded":false,"roomsClaim":"rooms","publishClaim":"publish"}` + "\n"
+	const want = `{"path":"/ws","prefix":"chat:","sharded":false,"roomsClaim":"rooms","publishClaim":"publish","granted":false}` + "\n"
 	if status != http.StatusOK || body != want {
 		t.Errorf("its settings are %d %s, want %s", status, body, want)
 	}

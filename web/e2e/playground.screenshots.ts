@@ -33,7 +33,11 @@ for (const [name, look] of Object.entries({
       backend.end();
       await page.fill('#try-room', 'chat:lunch');
       await page.waitForTimeout(9000); // for the line of latencies
-      await page.evaluate(() => scrollTo(0, 0));
+      await page.evaluate(() => {
+        (document.activeElement as HTMLElement).blur();
+        scrollTo(0, 0);
+      });
+      expect(await page.evaluate(() => scrollY)).toBe(0);
       await page.screenshot({path: join(images, `playground-${name}.png`)});
       await d.stop();
     });

@@ -84,16 +84,25 @@ export async function gateway(redisPort: number, ...flags: string[]): Promise<Ga
   return Object.assign(program, {page: `http://127.0.0.1:${front}/playground/`, admin: `http://127.0.0.1:${admin}`});
 }
 
-/** A demo on a port of its own. Its output has a token, as every demo's has. */
-export async function demo(): Promise<Program & {page: string; redisPort: () => number}> {
-  const page = `http://127.0.0.1:${await freePort()}/`;
-  const program = new Program(binary, ['demo', '--http.addr', new URL(page).host], {}, () => answers(page));
-  return Object.assign(program, {page, redisPort: () => Number(/redis-cli -p (\d+)/.exec(program.output)?.[1])});
+/** A demo on ports of its own. Its output has a token, as every demo's has. */
+export async function demo(): Promise<Program & {page: string; admin: string; redisPort: () => number}> {
+  const page = `http://127.0.0.1:${await freePort()}/`, admin = `http://127.0.0.1:${await freePort()}`;
+  const program = new Program(binary, ['demo', '--http.addr', new URL(page).host, '--admin.addr', new URL(admin).host], {}, () => answers(page));
+  return Object.assign(program, {page, admin, redisPort: () => Number(/redis-cli -p (\d+)/.exec(program.output)?.[1])});
+}
+
+/** A series of /metrics, written as it stands there; 0 where it does not. */
+export async function metric(admin: string, series: string): Promise<number> {
+  const lines = (await (await fetch(`${admin}/metrics`)).text()).split('\n');
+  return Number(lines.find(line => line.startsWith(`${series} `))?.slice(series.length) ?? 0);
 }
 
 /** A token for rooms, as `roomgate token` makes it. */
-export function token(sub: string, ...rooms: string[]): string {
-  const flags = rooms.flatMap(room => ['--room', room, '--publish', room]);
+export const token = (sub: string, ...rooms: string[]) => mint(sub, rooms, rooms);
+
+/** A token to be in some rooms, and to publish to some. */
+export function mint(sub: string, rooms: string[], publish: string[]): string {
+  const flags = [...rooms.flatMap(room => ['--room', room]), ...publish.flatMap(room => ['--publish', room])];
   return execFileSync(binary, ['token', '--sub', sub, ...flags], {env: {JWT_SECRET: secret}, stdio: ['ignore', 'pipe', 'ignore']}).toString().trim();
 }
 
@@ -118,18 +127,24 @@ export class Publisher {
     this.socket.write(`*3\r\n${words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
   }
 
-  /** Publishes evenly at that rate, and returns how many that were. */
-  async publishAt(perSecond: number, seconds: number, room: string, payload: (n: number) => string): Promise<number> {
+  /**
+   * Publishes evenly at that rate, for so many seconds, and on while more() says so. Returns how many that were, and how many a second
+   * Redis has taken.
+   */
+  async publishAt(perSecond: number, seconds: number, room: string, payload: (n: number) => string, more = () => false): Promise<{sent: number; rate: number}> {
     const began = performance.now();
+    const passed = () => (performance.now() - began) / 1000;
     let sent = 0;
-    while (sent < perSecond * seconds) {
-      const due = Math.min(perSecond * seconds, Math.floor((performance.now() - began) / 1000 * perSecond));
+    for (let end = false; !end;) {
+      await new Promise(done => setTimeout(done, 5));
+      end = passed() >= seconds && !more();
+      const due = Math.floor(passed() * perSecond);
       this.socket.cork();
       for (; sent < due; sent++) this.publish(room, payload(sent + 1));
       this.socket.uncork();
-      await new Promise(done => setTimeout(done, 5));
     }
-    return sent;
+    if (this.socket.writableLength > 0) await new Promise(done => this.socket.once('drain', done));
+    return {sent, rate: Math.round(sent / passed())};
   }
 
   end(): void {

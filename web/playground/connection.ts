@@ -11,6 +11,7 @@ export interface Watcher {
   frame: (direction: 'in' | 'out', text: string) => void;
   token: (token: string) => void; // the one that is used from now on
   tell: (text: string) => void; // what has happened, in a sentence
+  open: (yes: boolean) => void; // whether messages can be sent
 }
 
 // Errors about a room after which the client does not ask for it again.
@@ -27,6 +28,7 @@ export class Connection {
   #client: Roomgate | undefined;
   #hello: Hello | undefined;
   #once: string | undefined; // a token to use at the next connect, before those of the source
+  #withheld = false; // none is given on this connection, so that the one in use ends
   #wasOpen = false;
   #back = 0; // when the next attempt is due
   #last = ''; // why it was closed
@@ -58,6 +60,7 @@ export class Connection {
     this.#hello = undefined;
     const client = new Roomgate(this.url, {
       token: async () => {
+        if (this.#withheld && this.#client?.state === 'open') throw new Error('this page gives no new one, so that the old one ends');
         const token = this.#once ?? await source();
         this.#once = undefined;
         this.watcher.token(token);
@@ -70,10 +73,11 @@ export class Connection {
     this.#show();
   }
 
-  /** Connects anew, with that token at first. */
-  restart(token: string): void {
+  /** Connects anew, with that token at first. Unless it is to be renewed that connection gets no other. */
+  restart(token: string, renew: boolean): void {
     this.#once = token;
     this.#client?.reconnect();
+    this.#withheld = !renew;
   }
 
   #listen(client: Roomgate): void {
@@ -137,6 +141,7 @@ export class Connection {
   }
 
   #closed({code, reason, after}: Closed): void {
+    this.#withheld = false;
     this.#back = after ? Date.now() + after : 0;
     this.#last = meaning(code, reason);
     this.#failures++;
@@ -162,7 +167,7 @@ export class Connection {
     const state = this.#client?.state ?? 'closed';
     byId('state').dataset.state = state;
     byId('state-text').textContent = states[state]!;
-    byId<HTMLButtonElement>('send').disabled = state !== 'open';
+    this.watcher.open(state === 'open');
     byId('again').hidden = state === 'open' || state === 'connecting';
     this.#more(state === 'closed' ? this.#last : '');
     this.#countDown();

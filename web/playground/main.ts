@@ -1,3 +1,4 @@
+import {Composer} from './composer';
 import {Connection, type TokenSource} from './connection';
 import {byId, reason} from './dom';
 import {FrameList} from './frames';
@@ -29,6 +30,7 @@ function pasted(token: string, exp: number | undefined): TokenSource {
 
 function run(settings: Settings, given: string): void {
   const frames = new FrameList(), rooms = new Rooms(), snippets = new Snippets(settings);
+  const composer = new Composer(settings.granted, data => void rooms.publish(data));
   let simulator: Simulator | undefined;
   const tokens = new TokenPanel(settings.roomsClaim, settings.publishClaim, (token, exp) => {
     byId('main').classList.remove('idle');
@@ -36,10 +38,14 @@ function run(settings: Settings, given: string): void {
   });
   const connection = new Connection(settings.path, rooms, {
     frame: (direction, text) => frames.add(direction, text),
-    token: token => tokens.own(token),
+    token: token => composer.change({publishes: tokens.own(token)}),
     tell: text => simulator?.tell(text),
+    open: open => composer.change({open}),
   });
-  rooms.onchange = room => snippets.fill(room);
+  rooms.onchange = room => {
+    snippets.fill(room);
+    composer.change({room});
+  };
   drawLatency(() => connection.ping());
   if (given) tokens.paste(given);
   addEventListener('hashchange', () => {
@@ -51,7 +57,7 @@ function run(settings: Settings, given: string): void {
   if (settings.demo) {
     byId('mode').textContent = 'demo';
     document.title = 'roomgate demo';
-    simulator = new Simulator({conn: () => connection.conn, expireSoon: token => connection.restart(token)});
+    simulator = new Simulator({conn: () => connection.conn, expireSoon: (token, renew) => connection.restart(token, renew)});
     connection.start(fetchToken);
     if (wide) byId('text').focus();
     return;

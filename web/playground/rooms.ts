@@ -50,10 +50,6 @@ export class Rooms {
       this.#atEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 8;
       this.#ask();
     });
-    byId('composer').addEventListener('submit', event => {
-      event.preventDefault();
-      void this.#send();
-    });
     byId('join').addEventListener('submit', event => {
       event.preventDefault();
       this.#join();
@@ -152,17 +148,10 @@ export class Rooms {
     else if (!this.#asked.has(room)) this.#asked.set(room, this.#member.subscribe(room)); // it is shown once it is joined
   }
 
-  async #send(): Promise<void> {
-    const input = byId<HTMLInputElement>('text'), text = input.value;
-    if (!this.#member || !this.#looked || !text.trim()) return;
-    let data: unknown = {text};
-    try {
-      data = JSON.parse(text);
-    } catch {
-      // Not JSON: what was typed is the text of a message.
-    }
-    input.select();
+  /** Publishes to the room that is looked at. */
+  async publish(data: unknown): Promise<void> {
     const room = this.#looked;
+    if (!this.#member || !room) return;
     try {
       await this.#member.publish(room, data);
     } catch (error) {

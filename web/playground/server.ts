@@ -5,6 +5,7 @@ export interface Settings {
   sharded: boolean;
   roomsClaim: string; // dotted paths
   publishClaim: string;
+  granted: boolean; // rooms.publish grants rooms that a token does not name
   demo?: {room: string; redis: string; program: string}; // not there: this is no demo
 }
 

@@ -6,6 +6,7 @@ const most = 14; // lines of one story
 const about: Record<string, string> = {
   cut: 'The gateway drops this connection’s TCP link, without a close frame.',
   expire: 'The page connects with a token that is good for 15 s. Ten seconds before its end comes `expiring`; a new token goes out on the same connection.',
+  lapse: 'The page connects with a token that is good for 15 s, and has no new one when `expiring` asks for it. At its end comes 4202; the next connection begins with a new token.',
   flood: '64 MiB are published to the room at once. What is not read in time waits in this connection’s outbox. Over 1 MiB of it is a slow consumer, whom nobody waits for: 4102, or 1006 where even that is not read in time.',
   redis: 'The demo’s Redis ends, and is started again after two seconds.',
 };
@@ -13,7 +14,7 @@ const about: Record<string, string> = {
 /** What the panel needs of the connection. */
 export interface Breakable {
   conn: () => string; // its id, of hello
-  expireSoon: (token: string) => void; // connects anew with a token that ends soon
+  expireSoon: (token: string, renew: boolean) => void; // connects anew with a token that ends soon
 }
 
 /** The panel that breaks something, and tells what then happens. */
@@ -67,10 +68,11 @@ export class Simulator {
     case 'cut':
       await simulate('cut', {conn: this.link.conn()});
       break;
-    case 'expire': {
+    case 'expire':
+    case 'lapse': {
       const {token} = await simulate<{token: string}>('expire');
       this.tell('A token of 15 s is here: connecting with it.');
-      this.link.expireSoon(token);
+      this.link.expireSoon(token, name === 'expire');
       break;
     }
     case 'flood': {

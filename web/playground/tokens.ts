@@ -33,10 +33,15 @@ export class TokenPanel {
     pasted.dispatchEvent(new Event('input'));
   }
 
-  /** Shows the token that the connection has now, unless another one is being read. */
-  own(token: string): void {
+  /** Shows the token that the connection has now, unless another one is being read. Returns where it may publish, if that can be read. */
+  own(token: string): readonly string[] | undefined {
     this.#own = token;
     if (!byId<HTMLTextAreaElement>('pasted').value.trim()) this.#read(token);
+    try {
+      return decode(token, this.roomsClaim, this.publishClaim).publishes;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Shows token, and reports whether it could be read. */
