@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -30,7 +31,7 @@ func (c *conn) guard() {
 			select {}
 		}
 		c.g.log.LogAttrs(c.g.ctx, slog.LevelError, "panic", slog.String("event", "panic"), slog.String("conn", c.name()),
-			slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 		c.end(endBug)
 		c.linger()
 		c.leave()

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -34,6 +35,9 @@ type server struct {
 }
 
 func (s server) String() string { return s.addr }
+
+// LogValue is that of the log, which in JSON has no use for a String.
+func (s server) LogValue() slog.Value { return slog.StringValue(s.addr) }
 
 func newAccess(o Options) (*access, error) {
 	u, err := redisurl.Parse(o.URL)

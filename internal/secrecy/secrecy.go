@@ -5,6 +5,8 @@
 // A test's log comes from Log, its registry from Registry (a lint rule forbids others), and wstest
 // hands on what its clients are told. So a new test is looked at without a word of its own.
 //
+// In a log it also looks for an attribute that says nothing, as a struct without exported fields does in JSON.
+//
 // It looks for the shape of tokens and keys, whichever they are, and for each Secret. What it has
 // looked at is not kept, unless ROOMGATE_TEST_LOGS names a directory: then it is written there,
 // for a grep that does not rest on this code.

@@ -145,6 +145,22 @@ func TestATokenInAStructuredLogIsFound(t *testing.T) {
 	}
 }
 
+func TestAnAttributeThatSaysNothingIsFound(t *testing.T) {
+	type mute struct{ addr string }
+	for want, value := range map[bool][]any{
+		true:  {mute{"a:1"}, &mute{"a:1"}, func() {}},
+		false: {"a", `":{}`, errors.New("b"), struct{ A string }{"c"}, []string{}},
+	} {
+		for _, v := range value {
+			s := &sink{}
+			slog.New(slog.NewJSONHandler(&writer{sink: s, name: "TestX"}, nil)).Info("up", "addr", v, "rooms", 1)
+			if got := s.found == 1; got != want {
+				t.Errorf("%#v: found = %v, want %v", v, got, want)
+			}
+		}
+	}
+}
+
 func TestATokenInAMetricIsFound(t *testing.T) {
 	s := &sink{}
 	r := prometheus.NewRegistry()

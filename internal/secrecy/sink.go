@@ -58,6 +58,9 @@ func (s *sink) search(k Kind, name string, text []byte) {
 	s.keep(k, text)
 	s.mu.Unlock()
 	what, masked := find(text, needles)
+	if k == Logs && nothing.Match(masked) {
+		s.report(fmt.Sprintf("secrecy: %s: an attribute says nothing: it needs a LogValue: %s", name, masked[:min(len(masked), maxTold)]))
+	}
 	if what == "" {
 		return
 	}
