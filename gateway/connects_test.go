@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,6 +91,47 @@ func TestWhoIsRefusedUsesUpNoTurnOfOthers(t *testing.T) {
 			wstest.Dial(t, w.url+"?room=43&token="+w.token("42")).WantClose(4003)
 		}
 		w.dialV1(w.token("42"))
+	}
+}
+
+// Whoever is refused gives the turn back while others take theirs.
+func TestTurnsThatAreGivenBackLetNobodyInBeyondTheBurst(t *testing.T) {
+	const rate = 50
+	limit := perSecond(rate)
+	for seed := range uint64(1000) {
+		draw := rand.New(rand.NewPCG(seed, 0))
+		var c connects
+		type refused struct {
+			turn turn
+			at   int64 // when it is known
+		}
+		var open []refused
+		var in []int64 // when somebody was let in
+		for now, end := int64(0), int64(5*time.Second); now < end; now += draw.Int64N(int64(8 * time.Millisecond)) {
+			if seed%2 == 0 && draw.IntN(20) == 0 { // for a while nobody comes
+				now += draw.Int64N(int64(200 * time.Millisecond))
+			}
+			open = slices.DeleteFunc(open, func(r refused) bool {
+				if r.at <= now {
+					c.giveBack(limit, r.turn, now)
+				}
+				return r.at <= now
+			})
+			for range draw.IntN(4) {
+				if turn, ok := c.take(limit, now); ok && draw.IntN(2) == 0 {
+					open = append(open, refused{turn, now + draw.Int64N(int64(150*time.Millisecond))})
+				} else if ok {
+					in = append(in, now)
+				}
+			}
+		}
+		for i, from := range in {
+			for n, at := range in[i:] {
+				if most := int64(limit.burst) + (at-from)/int64(limit.interval); int64(n+1) > most {
+					t.Fatalf("seed %d: %d were let in within %v, want %d at most", seed, n+1, time.Duration(at-from), most)
+				}
+			}
+		}
 	}
 }
 
