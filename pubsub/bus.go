@@ -3,6 +3,7 @@ package pubsub
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,12 +25,13 @@ type bus struct {
 	turn int       // through which of the others the last canary went; of the goroutine that sends
 	told sync.Once // that the link is deaf and stays
 
-	mu   sync.Mutex // guards what follows
-	ways map[string]*way
-	last string    // through which master the last canary went
-	self time.Time // when one through the link's own node came last
-	well time.Time // since when no way is in doubt; at first, when the link began
-	owed error     // why messages may have been lost; nil: no gap is owed
+	mu      sync.Mutex // guards what follows
+	ways    map[string]*way
+	last    string    // which master took the last canary that one did
+	untaken bool      // none took the last
+	self    time.Time // when one through the link's own node came last
+	well    time.Time // since when no way is in doubt; at first, when the link began
+	owed    error     // why messages may have been lost; nil: no gap is owed
 }
 
 const (
@@ -54,9 +56,9 @@ func (p *cluster) canaries(w watched) canaries {
 }
 
 // publish sends a canary through the master whose turn it is, and one through the link's own node if the last has not
-// come yet: should none come, that tells a broken bus from a broken link.
+// come yet, or none took it: should none come, that tells a broken bus from a broken link.
 func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Time) error {
-	others := b.order()
+	others, late := b.order()
 	if b.quiet() && others[0] != b.own {
 		_ = within(ctx, b.p.access.o.canaryInterval()/4, func(ctx context.Context) error {
 			return b.p.publishAt(ctx, b.own, channel, payload+" "+viaSelf) // the watch says what is wrong with it
@@ -64,14 +66,13 @@ func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Ti
 	}
 	var refused, failed error
 	for _, addr := range others[:min(canaryTries, len(others))] {
-		if inDoubt := b.sent(addr, sent); inDoubt { // before, since it may come before the answer does
-			b.p.survey.clients.drop(addr) // its name may have come to mean another server, and the old one lives on
-		}
-		err := b.p.publishAt(ctx, addr, channel, payload+" "+addr)
-		b.answered(addr, sent, err)
+		taken, err := b.through(ctx, addr, channel, payload, sent)
 		switch {
-		case err == nil:
-			return nil
+		case taken:
+			if late != "" {
+				_, _ = b.through(ctx, late, channel, payload, sent)
+			}
+			return err
 		case isReply(err):
 			refused = err
 		default:
@@ -81,18 +82,45 @@ func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Ti
 			break
 		}
 	}
+	b.mu.Lock()
+	b.untaken = true
+	b.mu.Unlock()
+	b.p.lookAgain(ctx)
 	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
 	// others' ACL would keep it for ever.
 	return cmp.Or(failed, refused)
+}
+
+// through publishes one at addr. Of one that was taken, err says why it went over the connection that there was.
+func (b *bus) through(ctx context.Context, addr, channel, payload string, sent time.Time) (taken bool, err error) {
+	anew, limit := b.sent(addr, sent) // before, since it may come before the answer does
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if anew {
+		if err = within(ctx, limit/2, func(ctx context.Context) error {
+			return b.p.survey.clients.renew(addr, func(c *redis.Client) error { return c.Publish(ctx, channel, payload+" "+addr).Err() })
+		}); err == nil {
+			b.answered(addr, sent, nil)
+			return true, nil
+		}
+		err = errors.New("over a new connection: " + err.Error()) // no answer of Redis to this canary, as a prober has it
+	}
+	old := b.p.publishAt(ctx, addr, channel, payload+" "+addr)
+	b.answered(addr, sent, old)
+	if old != nil {
+		return false, old
+	}
+	return true, err
 }
 
 func (p *cluster) publishAt(ctx context.Context, addr, channel, payload string) error {
 	return p.survey.clients.use(addr, func(c *redis.Client) error { return c.Publish(ctx, channel, payload).Err() })
 }
 
-// order is the masters to try, those in doubt first, but for those that took nothing when they were asked last: they
-// may keep a canary until its time is over. Ways from those that are no masters any more end here.
-func (b *bus) order() []string {
+// order is the masters to try, those in doubt first, but for those that took nothing when they were asked last: they may
+// hang. One of them whose turn it is all the same is late: it comes after another has taken one, and may keep what time is
+// left. Empty: nobody is. Ways from those that are no masters any more end here.
+func (b *bus) order() (first []string, late string) {
 	turn := b.turn
 	others := b.p.others(b.w.server, &turn)
 	b.mu.Lock()
@@ -105,27 +133,36 @@ func (b *bus) order() []string {
 			delete(b.ways, addr)
 		}
 	}
-	i := slices.IndexFunc(others, func(addr string) bool {
+	if i := slices.IndexFunc(others, func(addr string) bool {
 		w := b.ways[addr]
 		return w != nil && w.inDoubt() && !w.refused && len(w.out) == 0
-	})
-	if i < 0 {
-		b.turn = turn
-		return others
+	}); i >= 0 {
+		return slices.Insert(slices.Delete(slices.Clone(others), i, i+1), 0, others[i]), ""
 	}
-	return slices.Insert(slices.Delete(slices.Clone(others), i, i+1), 0, others[i])
+	b.turn = turn
+	refused := func(addr string) bool { return b.ways[addr] != nil && b.ways[addr].refused }
+	first = slices.DeleteFunc(slices.Clone(others), refused)
+	if len(first) == 0 {
+		return others, ""
+	}
+	if refused(others[0]) {
+		late = others[0]
+	}
+	return first, late
 }
 
-// quiet reports whether the last canary has not come yet.
+// quiet reports whether the last canary has not come yet, or none was taken.
 func (b *bus) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := b.ways[b.last]
-	return w != nil && len(w.out) > 0
+	return b.untaken || w != nil && len(w.out) > 0
 }
 
-// sent notes that a canary goes through addr.
-func (b *bus) sent(addr string, sent time.Time) (inDoubt bool) {
+// sent notes that a canary goes through addr. anew: over a new connection, as a prober's; and that of a master in doubt,
+// whose name may mean another server by now. limit is how long it may take: if a master begins to hang, there is time for
+// others, and then it has all that they leave.
+func (b *bus) sent(addr string, sent time.Time) (anew bool, limit time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := b.ways[addr]
@@ -134,8 +171,15 @@ func (b *bus) sent(addr string, sent time.Time) (inDoubt bool) {
 		b.ways[addr] = w
 	}
 	w.out = append(w.out, sent)
-	b.last = addr
-	return w.inDoubt()
+	limit = b.p.access.o.canaryInterval()
+	if w.carried++; w.carried > renewAfter || w.inDoubt() {
+		w.carried = 1
+		return true, limit
+	}
+	if !w.refused {
+		limit /= canaryTries
+	}
+	return false, limit
 }
 
 // answered notes what addr answered to it.
@@ -143,6 +187,7 @@ func (b *bus) answered(addr string, sent time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.ways[addr]; err == nil {
+		b.last, b.untaken = addr, false
 		w.refused = false
 	} else {
 		w.untaken(sent)

@@ -83,11 +83,11 @@ func (b *bus) patience() time.Duration {
 func (b *bus) silent() (ending, bool) {
 	e, stays := b.judgeSilence(time.Now())
 	b.stay(stays)
-	return e, stays == nil
+	return e, e.err != nil
 }
 
 // judgeSilence is for a link on which no canary came but those through its own node. If not even these did, the bus is
-// not to blame.
+// not to blame. If no other master took one, the link is no worse than the next would be, and stays, unproven.
 func (b *bus) judgeSilence(now time.Time) (e ending, stays error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,8 +97,12 @@ func (b *bus) judgeSilence(now time.Time) (e ending, stays error) {
 			w.out, w.missed, missing = nil, max(w.missed, enoughMissed), addr
 		}
 	}
-	if missing == "" || now.Sub(b.self) >= b.p.access.o.canaryTimeout() {
+	switch {
+	case now.Sub(b.self) >= b.p.access.o.canaryTimeout():
 		return endSilent, nil
+	case missing == "":
+		b.owe(fmt.Errorf("no other master took a canary, so nothing showed that what is published there comes to %s", b.own))
+		return ending{}, nil
 	}
 	return b.deaf(missing)
 }

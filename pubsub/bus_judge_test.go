@@ -38,10 +38,11 @@ func testCluster(t *testing.T) *cluster {
 	return p
 }
 
-// tick is when the next canary is due. It returns through whom.
+// tick is when the next canary is due. It returns through whom first.
 func (p *played) tick() (via string) {
 	p.now = p.now.Add(p.p.access.o.canaryInterval())
-	return p.order()[0]
+	first, _ := p.order()
+	return first[0]
 }
 
 // takes has via take a canary, and returns when that was sent.
@@ -169,11 +170,21 @@ func TestCanariesThatTimeOutDoNotHideABrokenBus(t *testing.T) {
 
 func TestAMasterThatTakesNoCanaryEndsNoLink(t *testing.T) {
 	p := play(t, testCluster(t), "a:1")
+	asked := 0
 	for range 100 {
-		if p.tick() == "b:1" {
+		p.now = p.now.Add(2 * time.Second)
+		first, late := p.order()
+		if first[0] == "b:1" || late == "b:1" {
 			p.refuses("b:1")
+			asked++
+		}
+		if asked > 1 && !slices.Equal(first, []string{"c:1"}) {
+			t.Fatalf("a canary is tried through %v, want c alone: b may keep it", first)
 		}
 		p.wantWell(p.hears("c:1"))
+	}
+	if asked != 50 {
+		t.Errorf("b was asked %d times of 100, want each second", asked)
 	}
 }
 
@@ -244,6 +255,7 @@ func TestALinkThatIsWellForLongForgetsDeafNodes(t *testing.T) {
 
 func TestTheNextLinkDoesNotProveBeforeItHearsWhatTheLastMissed(t *testing.T) {
 	c := testCluster(t)
+	c.masters = []string{"b:1", "a:1", "c:1"} // so that it would be a's turn
 	_, _ = play(t, c, "a:1").lose("b:1", 20)
 	p := play(t, c, "c:1")
 	if got := p.tick(); got != "b:1" {
@@ -264,6 +276,16 @@ func TestTheNextLinkDoesNotProveBeforeItHearsWhatTheLastMissed(t *testing.T) {
 	p.wantGap(p.hears("b:1"), "again") // what it published until now is not proven
 }
 
+func TestADeafNodeIsForgottenWithTheMasterItDidNotHear(t *testing.T) {
+	p := testCluster(t)
+	p.deafAt("a:1", "b:1")
+	p.deafAt("c:1", "a:1")
+	p.learn(&slotTable{masters: []string{"a:1", "c:1", "d:1"}})
+	if got := p.deafNow(); !slices.Equal(got, []deafness{{"c:1", "a:1"}}) {
+		t.Errorf("deaf are %v, want c alone: b is no master any more", got)
+	}
+}
+
 func TestAMasterThatNoNodeHearsEndsNoMoreThanTwoLinks(t *testing.T) {
 	p := testCluster(t)
 	p.masters = append(p.masters, "d:1", "e:1", "f:1")
@@ -280,6 +302,7 @@ func TestAMasterThatNoNodeHearsEndsNoMoreThanTwoLinks(t *testing.T) {
 
 // Only its own way out is broken, so that a link there hears all.
 func TestAMasterThatIsNotHeardIsTheNextToBeTried(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	a, err := newAccess(fastAt(c.URL()))
 	if err != nil {
@@ -348,6 +371,7 @@ func TestAMasterInDoubtIsAskedOverANewConnection(t *testing.T) {
 
 // It is cut off, and so is likely to be the one that others do not hear.
 func TestANodeThatWasLeftSinceItIsCutOffIsDeaf(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	alone := redistest.Start(t, "--cluster-enabled", "yes")
 	a, err := newAccess(fastAt(c.URL()))

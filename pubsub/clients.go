@@ -49,6 +49,27 @@ func (c *clients) use(addr string, do func(*redis.Client) error) error {
 	return err
 }
 
+// renew calls do with a new client of the node at addr, which takes the place of the one there is if that worked.
+func (c *clients) renew(addr string, do func(*redis.Client) error) error {
+	next := c.access.poolOf(server{addr: addr}, c.size)
+	if err := do(next); err != nil {
+		next.Close()
+		return err
+	}
+	c.mu.Lock()
+	old := c.byAddr[addr]
+	if c.closed {
+		old = next
+	} else {
+		c.byAddr[addr] = next
+	}
+	c.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+	return nil
+}
+
 // keep closes the clients of all but these.
 func (c *clients) keep(addrs []string) {
 	c.closeIf(func(addr string, _ *redis.Client) bool { return !slices.Contains(addrs, addr) })

@@ -39,6 +39,15 @@ func (p *cluster) learn(table *slotTable) {
 	})
 }
 
+// lookAgain asks which masters there are, since none of those that were known takes a canary. An answer that comes later
+// than ctx ends is for the next.
+func (p *cluster) lookAgain(ctx context.Context) {
+	_, _, _ = p.survey.look(ctx)
+	if table := p.survey.last(); table != nil {
+		p.learn(table)
+	}
+}
+
 // pick is the master that was chosen, or one at random that did not fail just now.
 func (p *cluster) pick(ctx context.Context) (server, error) {
 	p.mu.Lock()
@@ -105,7 +114,13 @@ func (p *cluster) found(ctx context.Context) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%d masters: %s", len(table.masters), strings.Join(table.masters, ", "))
+	found := fmt.Sprintf("%d masters: %s", len(table.masters), strings.Join(table.masters, ", "))
+	if c, err := p.survey.clients.at(table.masters[0]); err == nil {
+		if _, refused := p.state(ctx, table.masters[0], c); refused != nil {
+			found += "; " + refused.Error()
+		}
+	}
+	return found
 }
 
 func (p *cluster) close() { p.survey.close() }

@@ -14,9 +14,13 @@ import (
 // watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
 // another node can.
 func (p *cluster) watch(ctx context.Context, w watched) (ending, bool) {
-	strikes, told := 0, false
+	strikes, told, mayNot := 0, false, false
 	return watchRole(ctx, p.access, w, func(ctx context.Context, witness *redis.Client) (ending, bool) {
 		view := p.look(ctx, w.server, witness)
+		if view.refused != nil && !mayNot {
+			mayNot = true
+			w.log.Warn("redis cluster may not be asked whether it is down", slog.Any("error", view.refused))
+		}
 		switch {
 		case view.unknown != "":
 			// One node may not have heard yet of a master that is new. Two have.
@@ -46,6 +50,7 @@ type view struct {
 	unknown string // a node for which the link's is no master; empty: none said so
 	down    bool   // the link's node says that the Cluster is down
 	better  string // another, for which it is not; empty: none could be reached
+	refused error  // why a node's state may not be asked
 }
 
 // look asks the link's node for its state, and one of the others, whose turn it is, for its view. What does not
@@ -55,7 +60,12 @@ func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v 
 	table, err := p.survey.ask(ctx, other, p.access.o.canaryInterval())
 	otherUp := false
 	if c, closed := p.survey.clients.at(other); err == nil && closed == nil && other != s.addr {
-		otherUp = p.state(ctx, c) == stateOK
+		var state string
+		if state, v.refused = p.state(ctx, other, c); v.refused != nil {
+			v.unknown = p.vote(ctx, s)
+			return v
+		}
+		otherUp = state == stateOK
 	}
 	if otherUp { // what a minority says does not count
 		if slices.Contains(table.masters, s.addr) {
@@ -64,7 +74,7 @@ func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v 
 			v.unknown = other
 		}
 	}
-	if p.state(ctx, witness) == stateFail {
+	if state, _ := p.state(ctx, s.addr, witness); state == stateFail {
 		v.down = true
 		if otherUp {
 			v.better = other
@@ -73,19 +83,39 @@ func (p *cluster) look(ctx context.Context, s server, witness *redis.Client) (v 
 	return v
 }
 
+// vote is for a user who may not ask whether a node is in a minority: what most of some nodes say counts. unknown: for
+// whom s is no master; empty: for nobody.
+func (p *cluster) vote(ctx context.Context, s server) (unknown string) {
+	_ = within(ctx, p.access.o.canaryTimeout(), func(ctx context.Context) error {
+		table, _, err := p.survey.look(ctx)
+		switch {
+		case err != nil:
+		case slices.Contains(table.masters, s.addr):
+			p.learn(table)
+		default:
+			unknown = "most of those that were asked"
+		}
+		return err
+	})
+	return unknown
+}
+
 const (
 	stateOK   = "ok"
 	stateFail = "fail"
 )
 
-// state is the cluster_state that a node reports; empty if it does not.
-func (p *cluster) state(ctx context.Context, c *redis.Client) string {
+// state is the cluster_state that the node at addr reports; empty if it does not. refused: the user may not ask.
+func (p *cluster) state(ctx context.Context, addr string, c *redis.Client) (state string, refused error) {
 	info := ""
-	_ = within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
+	err := within(ctx, p.access.o.canaryInterval(), func(ctx context.Context) (err error) {
 		info, err = c.ClusterInfo(ctx).Result()
 		return err
 	})
+	if isRefusal(err) {
+		return "", fmt.Errorf("asking %s for CLUSTER INFO: %w: allow it by +cluster|info", addr, err)
+	}
 	_, after, _ := strings.Cut(info, "cluster_state:")
-	state, _, _ := strings.Cut(after, "\r\n")
-	return state
+	state, _, _ = strings.Cut(after, "\r\n")
+	return state, nil
 }

@@ -12,6 +12,7 @@ type way struct {
 	missed  int         // how many did not come, in a row
 	doubted bool        // earlier links did not hear it at other nodes, and this one has not yet
 	refused bool        // the master did not take the last one
+	carried int         // how many went over the connection that there is, about
 }
 
 // inDoubt reports whether what is published there may be lost. That ends once a canary of it comes.
