@@ -33,6 +33,7 @@ func killGate(t *testing.T, c *redis.Client) {
 }
 
 func TestAPasswordThatIsRotatedInItsFileNeedsNoRestart(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := s.Client()
 	restrict(t, c, recipe...)
@@ -85,6 +86,7 @@ func TestAPasswordThatIsRotatedInItsFileNeedsNoRestart(t *testing.T) {
 }
 
 func TestRedisThatWantsACertificate(t *testing.T) {
+	t.Parallel()
 	s := redistest.StartMutualTLS(t)
 	dir := t.TempDir()
 	copyOf := func(path string) (copied, content string) {

@@ -116,6 +116,7 @@ func TestComingBackWithinTheDelaySendsNothingToRedis(t *testing.T) {
 
 // The shortest delay makes each return meet the UNSUBSCRIBE at another point of its way.
 func TestComingBackWhileLeavingJoinsAgain(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	o := fast(s)
 	o.LeaveDelay = time.Nanosecond

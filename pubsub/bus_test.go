@@ -39,6 +39,7 @@ func debuggable(t *testing.T) *redistest.Cluster {
 
 // The node answers, is a master for all, and says that the Cluster is well.
 func TestALinkLeavesANodeToWhichTheBusIsBroken(t *testing.T) {
+	t.Parallel()
 	c := debuggable(t)
 	o := busAt(c)
 	reg := secrecy.Registry(t)
@@ -67,6 +68,7 @@ func TestALinkLeavesANodeToWhichTheBusIsBroken(t *testing.T) {
 }
 
 func TestABusBrokenEverywhereMakesUnreadyAndItsEndGivesAGap(t *testing.T) {
+	t.Parallel()
 	c := debuggable(t)
 	o := busAt(c)
 	reg := secrecy.Registry(t)

@@ -35,6 +35,7 @@ func node(t *testing.T, c *redistest.Cluster, addr string) *redistest.Server {
 }
 
 func TestWhatIsPublishedAtAnyNodeOfAClusterArrives(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 1)
 	o := fastAt(c.URL())
 	o.CanaryTimeout = calm
@@ -65,6 +66,7 @@ func TestWhatIsPublishedAtAnyNodeOfAClusterArrives(t *testing.T) {
 }
 
 func TestABatchAtAClusterStaysInOrder(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	o := fastAt(c.URL())
 	o.CanaryTimeout = calm
@@ -93,6 +95,7 @@ func TestABatchAtAClusterStaysInOrder(t *testing.T) {
 }
 
 func TestALinkLeavesANodeOfAClusterThatWasKilled(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	b, r := run(t, fastAt(c.URL()))
 	subscribe(t, b, "a")
@@ -114,6 +117,7 @@ func TestALinkLeavesANodeOfAClusterThatWasKilled(t *testing.T) {
 
 // It answers nothing, and closes nothing.
 func TestALinkLeavesANodeOfAClusterThatStopped(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	o := fastAt(c.URL())
 	reg := secrecy.Registry(t)
@@ -132,6 +136,7 @@ func TestALinkLeavesANodeOfAClusterThatStopped(t *testing.T) {
 }
 
 func TestALinkLeavesANodeOfAClusterThatBecameAReplica(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 1)
 	o := fastAt(c.URL())
 	reg := secrecy.Registry(t)
@@ -185,6 +190,7 @@ func watchAt(t *testing.T, o Options, addr, remote string) ending {
 }
 
 func TestANodeThatIsCutOffFromItsClusterIsLeft(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	alone := redistest.Start(t, "--cluster-enabled", "yes") // it has nobody, and so its cluster_state is fail
 	e := watchAt(t, fastAt(c.URL()), c.Nodes()[0].Addr(), alone.Addr())
@@ -194,6 +200,7 @@ func TestANodeThatIsCutOffFromItsClusterIsLeft(t *testing.T) {
 }
 
 func TestANodeThatOthersDoNotKnowIsLeft(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	stranger := redistest.Start(t)
 	e := watchAt(t, fastAt(c.URL()), stranger.Addr(), stranger.Addr())
@@ -211,6 +218,7 @@ func TestAServerThatIsNoClusterSaysIt(t *testing.T) {
 }
 
 func TestAUserOfAClusterNeedsTwoCommandsMore(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	for _, s := range c.Nodes() {
 		restrict(t, s.Client(), append(recipe, "+cluster|slots", "+cluster|info")...)
@@ -232,6 +240,7 @@ func TestAUserOfAClusterNeedsTwoCommandsMore(t *testing.T) {
 
 // One of the addresses in the URL may be of a node that is cut off, or has become another Cluster's.
 func TestANodeThatIsAloneWithItsViewChoosesNoMaster(t *testing.T) {
+	t.Parallel()
 	c, other := redistest.StartCluster(t, 3, 0), redistest.StartCluster(t, 1, 0)
 	o := fastAt(c.URL() + "," + other.Nodes()[0].Addr())
 	for range 40 { // which answers first is chance

@@ -99,6 +99,7 @@ func TestControlSurvivesAReconnect(t *testing.T) {
 }
 
 func TestAControlChannelThatTheACLForbidsIsNamed(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := s.Client()
 	restrict(t, c, recipe...)

@@ -40,6 +40,7 @@ func TestPublishersFollowALinkThatWasOnlyClosed(t *testing.T) {
 }
 
 func TestManyWhoPublishAskTheSentinelsOnce(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	b, _ := run(t, fastAt(g.URL()))
 	ready(t, b)
@@ -56,6 +57,7 @@ func TestManyWhoPublishAskTheSentinelsOnce(t *testing.T) {
 
 // An ACL is each node's own. One master that refuses canaries must not pass for a proof that the link is well.
 func TestAMasterThatRefusesCanariesKeepsNoDeadLink(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartCluster(t, 3, 0)
 	for _, n := range g.Nodes() {
 		restrict(t, n.Client(), append(slices.Clone(recipe), "+cluster|slots", "+cluster|info")...)

@@ -124,6 +124,7 @@ func connections(t *testing.T, c *redis.Client) int {
 }
 
 func TestAReconnectIsOneConnectionAndBatchesOnly(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	o := fast(s)
 	reg := secrecy.Registry(t)
@@ -181,6 +182,7 @@ func TestALinkNeverDialsTwice(t *testing.T) {
 }
 
 func TestAStoppedRedisIsFoundByTheCanary(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	o := fast(s)
 	reg := secrecy.Registry(t)

@@ -39,9 +39,10 @@ func TestTheLogInJSONNamesTheServer(t *testing.T) {
 }
 
 func TestTheLogInJSONNamesTheNodeOfAClusterThatIsDown(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	var text logged
-	o := fastAt(c.URL())
+	o := busAt(c)
 	o.Log = secrecy.Log(t, slog.NewJSONHandler(&text, nil))
 	b, _ := run(t, o)
 	ready(t, b)

@@ -50,6 +50,7 @@ func (l *ledger) at(room string) (last, gaps int) {
 // connections are killed and Redis crashes and stops. Each number that Redis took while its
 // publisher held the room must arrive, or a gap after it was sent.
 func TestNothingIsLostSilently(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	o := fast(s)
 	backend := s.Client()

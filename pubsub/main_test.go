@@ -2,9 +2,12 @@ package pubsub
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// They wait for Redis and compute little, so more of them than there are CPUs may run at a time.
+	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // -parallel is read later
 	secrecy.Secret(secret)
 	secrecy.Main(m, secrecy.Logs, secrecy.Pages, secrecy.Errors)
 }

@@ -41,6 +41,7 @@ func TestARoomAndACanaryThatRedisRefusesAreCounted(t *testing.T) {
 
 // A password that was changed ends no connection that there is: the canary goes over the old one.
 func TestACanaryOverTheOldConnectionCountsAsAnError(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := s.Client()
 	restrict(t, c, recipe...)

@@ -132,6 +132,7 @@ func TestAUserWhoMayNotUnsubscribeStillLeaves(t *testing.T) {
 }
 
 func TestARefusedCanaryTurnsUnreadyButCostsNoGap(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := s.Client()
 	restrict(t, c, recipe...)
@@ -205,6 +206,7 @@ func TestAWrongPasswordIsToldWithoutShowingIt(t *testing.T) {
 }
 
 func TestProbeNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	for _, c := range []struct {
 		rules []any

@@ -67,6 +67,7 @@ func (f *forwarder) carry(in net.Conn) {
 
 // The old server lives on, and what is connected to it stays: neither end of the link notices.
 func TestAnAddressThatMovedToAnotherServerIsFollowed(t *testing.T) {
+	t.Parallel()
 	before, after := redistest.Start(t), redistest.Start(t)
 	f := forward(t, before.Addr())
 	o := fastAt("redis://" + f.Addr().String())
@@ -86,6 +87,7 @@ func TestAnAddressThatMovedToAnotherServerIsFollowed(t *testing.T) {
 
 // The slot of its canary is elsewhere, so the old connection proves nothing, though it works.
 func TestCanariesGoToTheServerThatANameMeansNow(t *testing.T) {
+	t.Parallel()
 	before, others := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 3, 0)
 	canary := canaryPrefix + "of a test"
 	after := others.Nodes()[0]
@@ -144,6 +146,7 @@ func TestTheSilenceOfALinkThatEndedIsNotAwaitedAgain(t *testing.T) {
 
 // A prober that can make no new connection goes on over the old one.
 func TestCanariesGoOnWhenNoNewConnectionCanBeHad(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	c := s.Client()
 	restrict(t, c, recipe...)
@@ -181,6 +184,7 @@ func (f *forwarder) announce(t *testing.T, s *redistest.Server) {
 
 // A node comes to life again elsewhere, under its name, and the old process lives on.
 func TestAnAddressOfAShardedClusterThatMovedIsFollowed(t *testing.T) {
+	t.Parallel()
 	before, others := redistest.StartCluster(t, 1, 0).Nodes()[0], redistest.StartCluster(t, 3, 0)
 	after := others.MasterOf(prefix + "a")
 	f := forward(t, before.Addr())

@@ -55,6 +55,7 @@ func sayUntilHeard(t *testing.T, r *recorder, room, payload string, say func() e
 }
 
 func TestAFailoverBySentinelMovesTheLinkAndThePublishers(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	o := fastAt(g.URL())
 	reg := secrecy.Registry(t)
@@ -77,6 +78,7 @@ func TestAFailoverBySentinelMovesTheLinkAndThePublishers(t *testing.T) {
 
 // The old master answers nothing and closes nothing, as one that the network cut off. Only the Sentinels know.
 func TestAMasterThatWasReplacedIsLeftAtOnce(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	o := fastAt(g.URL())
 	o.CanaryTimeout = calm // the canary is not to find it
@@ -104,6 +106,7 @@ func TestAMasterThatWasReplacedIsLeftAtOnce(t *testing.T) {
 }
 
 func TestWithFewSentinelsTheLinkStaysAndNoNewOneIsMade(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	o := fastAt(g.URL())
 	o.CanaryTimeout = calm
@@ -133,6 +136,7 @@ func TestWithFewSentinelsTheLinkStaysAndNoNewOneIsMade(t *testing.T) {
 }
 
 func TestSentinelsThatKnowNoSuchMasterSayIt(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	o := fastAt(strings.Replace(g.URL(), "/mymaster", "/another", 1))
 	if _, err := Probe(t.Context(), o); err == nil || !strings.Contains(err.Error(), "know no master of the name") {
@@ -145,6 +149,7 @@ func TestSentinelsThatKnowNoSuchMasterSayIt(t *testing.T) {
 }
 
 func TestSentinelsAndTheMasterHaveUsersOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	const watching = "s3ntinel/p@ss"
 	secrecy.Secret(watching)

@@ -29,6 +29,7 @@ func replicate(t *testing.T, replica, master *redistest.Server) {
 }
 
 func TestAReplicaIsRefusedAndWhyIsSaid(t *testing.T) {
+	t.Parallel()
 	master, replica := redistest.Start(t), redistest.Start(t)
 	replicate(t, replica, master)
 	o := fast(replica)
@@ -52,6 +53,7 @@ func TestAReplicaIsRefusedAndWhyIsSaid(t *testing.T) {
 }
 
 func TestSeveralHostsAreTriedInTurn(t *testing.T) {
+	t.Parallel()
 	dead, replica, master := redistest.Start(t), redistest.Start(t), redistest.Start(t)
 	replicate(t, replica, master)
 	dead.Kill()
@@ -81,6 +83,7 @@ func TestSeveralHostsAreTriedInTurn(t *testing.T) {
 }
 
 func TestAMasterThatBecomesAReplicaIsLeft(t *testing.T) {
+	t.Parallel()
 	first, second := redistest.Start(t), redistest.Start(t)
 	o := fastAt("redis://" + first.Addr() + "," + second.Addr())
 	reg := secrecy.Registry(t)

@@ -39,6 +39,7 @@ func shardedACL(t *testing.T) string {
 const controlACL = "&roomgate:control +subscribe +unsubscribe +publish +cluster|info"
 
 func TestTheDocumentedACLIsEnoughForShardedPubSub(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	o := shardedOptions(c)
 	o.Username, o.Password = "roomgate", secret
@@ -79,6 +80,7 @@ func TestTheDocumentedACLIsEnoughForShardedPubSub(t *testing.T) {
 }
 
 func TestAForbiddenRoomIsRefusedAloneInACluster(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	setACL(t, c, strings.Replace(shardedACL(t), "&room:*", "&room:1* &room:2*", 1))
 	o := shardedOptions(c)
@@ -126,6 +128,7 @@ func TestAForbiddenRoomIsRefusedAloneInACluster(t *testing.T) {
 }
 
 func TestWhatIsNoClusterOfRedis7SaysSo(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t)
 	o := fast(s)
 	o.Sharded = true

@@ -11,6 +11,7 @@ import (
 
 // As TestNothingIsLostSilently, with sharded pub/sub, while slots move, connections are killed, and a master dies.
 func TestNothingIsLostSilentlyWhileSlotsMove(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 1)
 	backend := c.Client()
 	kill := func() {

@@ -73,6 +73,7 @@ func TestSlotsAreThoseOfRedis(t *testing.T) {
 }
 
 func TestShardedRoomsGetTheirMessagesFromEachMaster(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	reg := secrecy.Registry(t)
 	o := shardedOptions(c)
@@ -123,6 +124,7 @@ func TestShardedRoomsGetTheirMessagesFromEachMaster(t *testing.T) {
 }
 
 func TestASlotThatMovesGivesAGapToExactlyItsRooms(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	b, r := run(t, shardedOptions(c))
 	ready(t, b)
@@ -179,6 +181,7 @@ func TestASlotThatMovesGivesAGapToExactlyItsRooms(t *testing.T) {
 }
 
 func TestAMasterThatDiesCostsItsRoomsAGapAndNobodyReadiness(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 1)
 	b, r := run(t, shardedOptions(c))
 	ready(t, b)
@@ -219,6 +222,7 @@ func first(m map[string]int) string {
 }
 
 func TestWithoutMostMastersItIsNotReady(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	b, r := run(t, shardedOptions(c))
 	ready(t, b)
@@ -246,6 +250,7 @@ func TestWithoutMostMastersItIsNotReady(t *testing.T) {
 // A master that stops is replaced, and comes back in the belief that it is one. Its rooms get one gap, and what it says
 // of itself is outvoted.
 func TestAMasterThatComesBackIsOutvoted(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 1)
 	b, r := run(t, shardedOptions(c))
 	ready(t, b)
@@ -277,6 +282,7 @@ func canariesAt(t testing.TB, s *redistest.Server) []string {
 }
 
 func TestACanaryWhoseSlotMovesIsReplacedAndCostsNothing(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	reg := secrecy.Registry(t)
 	o := shardedOptions(c)
@@ -322,6 +328,7 @@ func TestACanaryWhoseSlotMovesIsReplacedAndCostsNothing(t *testing.T) {
 // Rooms are left and joined while their slots move to and fro, so that what Redis says unasked meets what it was
 // asked. Whoever holds a room in the end gets what is published.
 func TestRoomsMayBeLeftWhileTheirSlotsMove(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 2, 0)
 	o := shardedOptions(c)
 	o.LeaveDelay = time.Millisecond

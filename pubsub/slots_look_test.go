@@ -102,6 +102,7 @@ func TestAFloodOfHintsBringsFewLooksAndNoConnections(t *testing.T) {
 }
 
 func TestConnectionsForLooksEndWithTheirNodes(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	o := shardedOptions(c)
 	b, _ := run(t, o)
@@ -148,6 +149,7 @@ func TestANodeThatCannotBeReachedKeepsNoClient(t *testing.T) {
 
 // Its name may mean another server by now.
 func TestANodeWhoseLinkEndedIsAskedOverANewConnection(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	a, err := newAccess(fastAt("redis+cluster://" + c.Nodes()[0].Addr()))
 	if err != nil {
@@ -175,6 +177,7 @@ func TestANodeWhoseLinkEndedIsAskedOverANewConnection(t *testing.T) {
 
 // Who looks while others do is not told that a node is busy with them.
 func TestManyMayLookAtATime(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0)
 	a, err := newAccess(fastAt(c.URL()))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestSentinelsAndTheirServersOverTLS(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinelTLS(t)
 	o := fastAt(g.URL())
 	o.CAFile = g.Sentinels()[0].CAFile
@@ -31,6 +32,7 @@ func TestSentinelsAndTheirServersOverTLS(t *testing.T) {
 
 // Both ways to use a Cluster, over TLS and with nodes that are known by name, for which their certificates are.
 func TestAClusterOverTLSWhoseNodesHaveNames(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartClusterTLS(t, 3, 0)
 	for _, s := range c.Nodes() {
 		client := s.Client()
