@@ -45,7 +45,8 @@ func (r rollout) run(t *testing.T) {
 	needFiles(t, clients)
 	round := startNginx(t)
 	w := startGateways(t, setup{name: r.name, clients: clients, rooms: pick(30, 300), rate: pick(5, 1), mayEnd: []int{codeDraining}, front: round,
-		env: []string{"ROOMGATE_HTTP_TRUSTED_PROXIES=127.0.0.1", "ROOMGATE_DRAIN_DELAY=" + r.delay.String(), "ROOMGATE_DRAIN_PERIOD=" + r.period.String()}}, 3)
+		within: 20 * time.Second, // the last that drain come back after up to 5 s
+		env:    []string{"ROOMGATE_HTTP_TRUSTED_PROXIES=127.0.0.1", "ROOMGATE_DRAIN_DELAY=" + r.delay.String(), "ROOMGATE_DRAIN_PERIOD=" + r.period.String()}}, 3)
 	old := w.replicas
 	w.addReplica() // the surge, which changes nothing for anybody
 	w.strike(func() {
