@@ -74,8 +74,11 @@ func start(t *testing.T, dir string, env []string, args ...string) (log string) 
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %v: %v", args, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the process
+	ended := make(chan struct{})
+	go func() { // ends with the process
+		defer close(ended)
+		_ = cmd.Wait() // it is ended by a signal
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 		select {
