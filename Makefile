@@ -79,7 +79,7 @@ examples: needs needs-node node_modules ## the examples: each API with roomgate 
 	cd examples/go && $(GO) vet ./...
 	cd examples/test && $(GO) vet ./... && $(GO) test -race -timeout 5m ./...
 
-chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one after another: 40 minutes (Linux, root)
+chaos: needs ## Redis and roomgate broken in each way of chaos/README.md, one after another: 45 minutes (Linux, root)
 	cd chaos && CHAOS_FULL=1 $(GO) test -count=1 -timeout 90m -v .
 
 rollout: needs ## three replicas are replaced behind nginx, under 3,000 clients; prints how these come back: 5 minutes (Linux)

@@ -72,7 +72,7 @@ func environment(t *testing.T, p *types.Project, service string) (env []string) 
 		env = append(env, name+"="+*value)
 	}
 	if _, ok := p.Services["redis"]; !ok || !slices.Contains(env, "REDIS_URL=redis://redis:6379") {
-		t.Fatalf("the environment of %s is of %v, want REDIS_URL redis://redis:6379, and that service", service, p.ServiceNames())
+		t.Fatalf("REDIS_URL of %s is not redis://redis:6379, or there is no such service: there are %v", service, p.ServiceNames())
 	}
 	return env
 }
