@@ -93,7 +93,8 @@ func (b *bus) judgeSilence(now time.Time) (e ending, stays error) {
 	defer b.mu.Unlock()
 	missing := ""
 	for addr, w := range b.ways {
-		if len(w.out) > 0 || w.missed > 0 && !w.refused {
+		// One that was just sent may not be taken.
+		if len(w.out) > 0 && w.out[0].Before(now.Add(-b.p.access.o.canaryInterval())) || w.missed > 0 && !w.refused {
 			w.out, w.missed, missing = nil, max(w.missed, enoughMissed), addr
 		}
 	}

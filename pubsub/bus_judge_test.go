@@ -151,6 +151,26 @@ func TestARefusedCanaryForgetsNoGap(t *testing.T) {
 	p.wantWell(p.hears("c:1"))
 }
 
+// The timer fires while a canary is on its way to a master that will not take it.
+func TestACanaryThatIsBeingSentIsNotMissedBySilence(t *testing.T) {
+	p := play(t, testCluster(t), "a:1")
+	for range 3 {
+		p.tick()
+		p.refuses("b:1")
+		p.refuses("c:1")
+	}
+	p.sent("b:1", p.now)
+	p.self = p.now
+	if e, _ := p.judgeSilence(p.now.Add(time.Millisecond)); e.err != nil {
+		t.Errorf("the link ends with %v: %v, want that it stays", e.reason, e.err)
+	}
+	p.answered("b:1", p.now, nil)
+	p.self = p.now.Add(6 * time.Second)
+	if e, _ := p.judgeSilence(p.self); e.reason != reasonBus {
+		t.Errorf("the link ends with %v: %v, want %s: b took one that did not come", e.reason, e.err, reasonBus)
+	}
+}
+
 // What a master does not take is no sign of a broken bus, nor of a sound one.
 func TestCanariesThatTimeOutDoNotHideABrokenBus(t *testing.T) {
 	p := play(t, testCluster(t), "a:1")
