@@ -21,7 +21,7 @@ var alertCases = []struct {
 	{fire: []string{"RoomgateRedisUnprovenHere"}, series: []string{`roomgate_redis_up 0x90`}},
 	{quiet: "one replica for four minutes", series: []string{`roomgate_redis_up 0x8 1x80`}},
 
-	{fire: []string{"RoomgateAbsent"}, series: []string{`roomgate_build_info{instance="*"} _x90`}},
+	{fire: []string{"RoomgateAbsent"}, series: []string{`-roomgate_build_info`}},
 
 	{fire: []string{"RoomgateOverload"}, series: []string{`roomgate_drops_total{reason="overload"} 0x9 1x80`}},
 	{quiet: "a client that was slow", series: []string{`roomgate_drops_total{reason="slow_consumer"} 0x9 100x80`}},
@@ -50,7 +50,7 @@ var alertCases = []struct {
 	{fire: []string{"RoomgateRoomRefused"}, series: []string{`roomgate_redis_rooms_refused_total 0x9 1x80`}},
 
 	{fire: []string{"RoomgateFull"}, series: []string{`roomgate_connects_total{result="full"} 0x9 1x80`}},
-	{quiet: "a deploy", series: []string{`roomgate_connects_total{result="draining"} 0x9 50x80`, `roomgate_connections_ended_total{reason="draining"} 0x9 10000x80`}},
+	{quiet: "a deploy", series: []string{`roomgate_connects_total{result="draining"} 0x9 50x80`, `roomgate_connections_ended_total{reason="drain"} 0x9 10000x80`}},
 	{fire: []string{"RoomgateNearlyFull"}, series: []string{`roomgate_connections 16000x90`}},
 	{quiet: "two thirds full", series: []string{`roomgate_connections 14000x90`}},
 

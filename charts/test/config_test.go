@@ -107,7 +107,7 @@ func gatewayOf(t testing.TB, r rendering) *appsv1.Deployment {
 
 func TestGOMEMLIMITIsThreeQuartersOfTheLimit(t *testing.T) {
 	for limit, want := range map[string]string{
-		"1Gi": "768MiB", "512Mi": "384MiB", "1.5Gi": "1152MiB", "2G": "1430MiB", "1073741824": "768MiB", `"1073741824"`: "768MiB", "100000k": "73MiB",
+		"1Gi": "768MiB", "512Mi": "384MiB", "1.5Gi": "1152MiB", "2G": "1430MiB", "1073741824": "768MiB", `"1073741824"`: "768MiB", "100000k": "71MiB",
 	} {
 		d := gatewayOf(t, mustRender(t, usual(t, fmt.Sprintf("resources: {limits: {memory: %s}}", limit))))
 		got := ""

@@ -10,17 +10,17 @@ type axis map[string]string
 
 const plain = "plain"
 
-// axes are independent of each other: any choice of one goes with any of another.
+// axes are independent of each other: any choice of one goes with any of another. Those that name files have the same list.
 var axes = map[string]axis{
 	"tokens": {
 		plain:     `secrets: {jwt: {name: roomgate}}`,
 		"keys":    `config: {auth: {jwks_url: "https://id.example.com/keys", audience: [chat]}}`,
-		"issuers": `{config: {auth: {issuers: [{issuer: "https://a.example.com", secret_file: /etc/roomgate/secrets/own}, {issuer: "https://b.example.com", discovery: true, audience: [chat]}]}}, secrets: {files: [{name: own, key: jwt, path: own}]}}`,
+		"issuers": `{config: {auth: {issuers: [{issuer: "https://a.example.com", secret_file: /etc/roomgate/secrets/own}, {issuer: "https://b.example.com", discovery: true, audience: [chat]}]}}, secrets: {files: [{name: own, key: jwt, path: own}, {name: redis, key: s, path: sentinel}]}}`,
 	},
 	"redis": {
 		plain:      `config: {redis: {url: "redis://redis:6379"}}`,
 		"secret":   `secrets: {redisUrl: {name: redis}, redisPassword: {name: redis}}`,
-		"sentinel": `{config: {redis: {url: "redis+sentinel://a,b,c/mymaster", sentinel_password_file: /etc/roomgate/secrets/sentinel}}, secrets: {files: [{name: redis, key: s, path: sentinel}]}, networkPolicy: {redisPorts: [6379, 26379]}}`,
+		"sentinel": `{config: {redis: {url: "redis+sentinel://a,b,c/mymaster", sentinel_password_file: /etc/roomgate/secrets/sentinel}}, secrets: {files: [{name: own, key: jwt, path: own}, {name: redis, key: s, path: sentinel}]}, networkPolicy: {redisPorts: [6379, 26379]}}`,
 		"trial":    `trialRedis: {enabled: true}`,
 	},
 	"edge": {

@@ -151,7 +151,7 @@ func (m metrics) check(t *testing.T, where, query, legend string) {
 
 func (m metrics) checkMatcher(t *testing.T, where, name string, match *labels.Matcher) {
 	t.Helper()
-	if match.Name == labels.MetricName || slices.Contains(targetLabels, match.Name) {
+	if match.Name == model.MetricNameLabel || slices.Contains(targetLabels, match.Name) {
 		return
 	}
 	values := []string{match.Value}

@@ -22,15 +22,24 @@ import (
 )
 
 func TestEachChoiceOfValuesIsWhatKubernetesTakes(t *testing.T) {
-	matrix(t, func(t *testing.T, values map[string]any) {
-		r := mustRender(t, values)
-		checkMetadata(t, r)
-		for _, d := range all[*appsv1.Deployment](r) {
-			checkRestricted(t, d)
-			checkFiles(t, d, r)
-		}
-		checkPointers(t, r)
-	})
+	matrix(t, func(t *testing.T, values map[string]any) { checkObjects(t, mustRender(t, values)) })
+}
+
+// Helm takes names of up to 53 characters.
+func TestAReleaseMayHaveAnyName(t *testing.T) {
+	for _, name := range []string{"gateway", "roomgate-2", "a", "a" + strings.Repeat("b", 52), "roomgate-" + strings.Repeat("c", 44)} {
+		checkObjects(t, mustRenderAs(t, name, parse(t, axes["tokens"][plain], axes["redis"]["trial"], axes["watch"]["operator"])))
+	}
+}
+
+func checkObjects(t *testing.T, r rendering) {
+	t.Helper()
+	checkMetadata(t, r)
+	for _, d := range all[*appsv1.Deployment](r) {
+		checkRestricted(t, d)
+		checkFiles(t, d, r)
+	}
+	checkPointers(t, r)
 }
 
 func checkMetadata(t *testing.T, r rendering) {
@@ -167,7 +176,7 @@ func checkPointers(t *testing.T, r rendering) {
 	}
 	for _, h := range all[*gatewayv1.HTTPRoute](r) {
 		backend := h.Spec.Rules[0].BackendRefs[0].BackendObjectReference
-		if s := one[*corev1.Service](t, r, string(backend.Name)); s.Spec.Ports[0].Port != int32(*backend.Port) {
+		if s := one[*corev1.Service](t, r, string(backend.Name)); s.Spec.Ports[0].Port != *backend.Port {
 			t.Errorf("the HTTPRoute leads to port %d of the Service, which is %d", *backend.Port, s.Spec.Ports[0].Port)
 		}
 	}

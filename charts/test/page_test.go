@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"helm.sh/helm/v4/pkg/strvals"
 )
@@ -41,9 +42,24 @@ func TestTheOperatorsPageHasTheAlertsOfTheChart(t *testing.T) {
 	}
 }
 
+func TestTheAlertsAreAFileThatPrometheusTakesAsItIs(t *testing.T) {
+	groups, errs := rulefmt.ParseFile(filepath.Join(chartDir, "files/alerts.yaml"), false, model.LegacyValidation, promql, promslog.NewNopLogger())
+	for _, err := range errs {
+		t.Error(err)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, rule := range groups.Groups[0].Rules {
+		if s := rule.Labels["severity"]; s != "page" && s != "ticket" || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
+			t.Errorf("%s has the severity %q, and %v, want page or ticket, a summary and a description", rule.Alert, s, rule.Annotations)
+		}
+	}
+}
+
 func alertTable(t *testing.T) string {
 	t.Helper()
-	groups, errs := rulefmt.ParseFile(filepath.Join(chartDir, "files/alerts.yaml"), false, model.LegacyValidation, promql)
+	groups, errs := rulefmt.ParseFile(filepath.Join(chartDir, "files/alerts.yaml"), false, model.LegacyValidation, promql, promslog.NewNopLogger())
 	if errs != nil {
 		t.Fatal(errs)
 	}

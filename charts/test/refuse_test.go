@@ -10,7 +10,7 @@ import (
 var bad = map[string]struct{ values, want string }{
 	"a value that is none":        {`replica: 3`, "'replica' not allowed"},
 	"a nested one":                {`ingress: {hosts: [a]}`, "'/ingress': additional properties 'hosts'"},
-	"a setting that is none":      {`config: {http: {adress: ":80"}}`, "'/config/http': additional properties 'adress'"},
+	"a setting that is none":      {`config: {http: {addresss: ":80"}}`, "'/config/http': additional properties 'addresss'"},
 	"a section that is none":      {`config: {htpp: {}}`, "'/config': additional properties 'htpp'"},
 	"a duration without unit":     {`config: {drain: {period: 30}}`, "'/config/drain/period'"},
 	"a duration of its own":       {`config: {drain: {period: 30 seconds}}`, "'/config/drain/period'"},
@@ -19,7 +19,7 @@ var bad = map[string]struct{ values, want string }{
 	"an image with its tag":       {`image: {tag: "a b"}`, "'/image/tag'"},
 	"a digest that is none":       {`image: {digest: "sha256:1"}`, "'/image/digest'"},
 	"memory in words":             {`resources: {limits: {memory: 1 GB}}`, "'/resources/limits/memory'"},
-	"a label of the chart's":      {`podLabels: {app.kubernetes.io/name: x}`, "'/podLabels'"},
+	"a label of the chart's":      {`podLabels: {app.kubernetes.io/name: x}`, "'/podLabels/app.kubernetes.io~1name'"},
 	"a path out of the directory": {`secrets: {files: [{name: a, key: b, path: ../x}]}`, "'/secrets/files/0/path'"},
 	"a path that the chart has":   {`secrets: {files: [{name: a, key: b, path: jwt}]}`, "'/secrets/files/0/path'"},
 

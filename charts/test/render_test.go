@@ -36,6 +36,10 @@ type rendering struct {
 
 // render is `helm template`, with values laid over values.yaml.
 func render(values map[string]any) (files map[string]string, err error) {
+	return renderAs(release, values)
+}
+
+func renderAs(release string, values map[string]any) (files map[string]string, err error) {
 	c, err := load()
 	if err != nil {
 		return nil, err
@@ -50,7 +54,12 @@ func render(values map[string]any) (files map[string]string, err error) {
 // mustRender renders values, and decodes each object strictly.
 func mustRender(t testing.TB, values map[string]any) rendering {
 	t.Helper()
-	files, err := render(values)
+	return mustRenderAs(t, release, values)
+}
+
+func mustRenderAs(t testing.TB, release string, values map[string]any) rendering {
+	t.Helper()
+	files, err := renderAs(release, values)
 	if err != nil {
 		t.Fatalf("rendering: %v", err)
 	}
