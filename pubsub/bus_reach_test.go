@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,34 @@ func TestMastersThatHangCostNoLinkWhileOneTakesCanaries(t *testing.T) {
 			t.Errorf("%v links ended for %s, want none", n, reason)
 		}
 	}
+}
+
+func TestAMasterThatHungIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t, 3, 0, "--cluster-node-timeout", "60000")
+	a, err := newAccess(busAt(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newCluster(a)
+	defer p.close()
+	own, err := p.pick(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := p.canaries(watched{server: own}).(*bus)
+	hung := others(c, own.addr)[0]
+	refused := func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), a.o.canaryInterval())
+		defer cancel()
+		_ = b.publish(ctx, "canary", "", time.Now()) // that it hangs, and then does not, is what is looked for
+		w := b.ways[hung.Addr()]
+		return w != nil && w.refused
+	}
+	hung.Pause()
+	eventually(t, "that it takes none", refused)
+	hung.Resume()
+	eventually(t, "that it takes one", func() bool { return !refused() })
 }
 
 // No other is to be had, so that each link would end as the last did, and cost every room a gap.
