@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -231,4 +232,21 @@ func TestRoomsThatAreGivenUpWithoutALinkLeaveTheBooksEmpty(t *testing.T) {
 		}
 	}
 	check("after some came back")
+}
+
+func TestAGapOnALinkThatStaysIsForRoomsThatAreHeldAndJoinedThere(t *testing.T) {
+	p, other := newPart("", time.Minute), newPart("a:1", time.Minute)
+	rs := newRooms("", time.Second, p)
+	for name, rm := range map[string]*room{
+		"held":         {home: p, state: joined, count: 1},
+		"idle":         {home: p, state: joined},
+		"being joined": {home: p, state: joining, count: 1},
+		"elsewhere":    {home: other, state: joined, count: 1},
+	} {
+		rm.channel = name
+		rs.byName[name] = rm
+	}
+	if got := channels(rs.heldAt(p)); !slices.Equal(got, []string{"held"}) {
+		t.Errorf("a gap is for %q, want the one that is held and joined there", got)
+	}
 }
