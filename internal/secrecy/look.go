@@ -31,8 +31,9 @@ var shapes = []shape{
 	{"a private key", "private key-----", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`), ""},
 }
 
-// nothing is an attribute that slog cannot write in JSON: a struct whose fields are its own, or what has no JSON.
-var nothing = regexp.MustCompile(`[^\\]":(\{\}|"!ERROR:)`)
+// nothing is an attribute that slog cannot write in JSON: a struct whose fields are its own, or what has no JSON. In what else is
+// JSON, such as a report or the log of another program, an empty object may be meant.
+var nothing = regexp.MustCompile(`(?m)^\{"time":"[^\n]*[^\\]":(\{\}|"!ERROR:)`)
 
 // masking stands where a secret was.
 const masking = "[masked]"
