@@ -22,7 +22,5 @@ export const asked = (code: number) => /^4[12]..$/.test(`${code}`);
  */
 export function wait(code: number, after: number | undefined, attempt: number): number {
   const backoff = Math.random() * Math.min(30_000, 1000 * 2 ** attempt);
-  if (code < 4200 || code >= 4300) return backoff;
-  after ??= Math.random() * 5000;
-  return attempt > 0 ? Math.max(after, backoff) : after;
+  return /^42..$/.test(`${code}`) ? Math.max(after ?? Math.random() * 5000, attempt && backoff) : backoff;
 }
