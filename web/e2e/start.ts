@@ -39,7 +39,9 @@ export class Program {
     child.stdout!.on('data', text => { this.output += text; });
     child.stderr!.on('data', text => { this.output += text; });
     child.on('error', error => { this.output += error; });
-    process.once('exit', () => child.kill('SIGKILL')); // whatever becomes of the test
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill); // whatever becomes of the test
+    child.once('exit', () => process.off('exit', kill));
     try {
       await until(this.command, () => this.ready(this));
     } catch (error) {

@@ -33,20 +33,20 @@ const tooSlow = ['slow_consumer', 'outboxes_full'];
 /** oddities are what a healthy replica does not have, though it serves. */
 function oddities(o: Overview): string[] {
   const odd: string[] = [];
-  const some = (n: number | null, text: (n: string) => string) => { if (n) odd.push(text(count(n))); };
+  const some = (n: number | null, of: string, what: string) => { if (n) odd.push(`${count(n)} ${of}${n === 1 ? '' : 's'} ${what}`); };
   const many = (list: Count[], what: string) => {
     const n = ofLate(list);
     if (n >= fewRefused && n > manyRefused * (cameOfLate(o) + n)) odd.push(`${count(n)} ${what}`);
   };
-  some(o.messages.dropped_of_late, n => `${n} messages dropped`);
-  some(o.messages.gaps_of_late, n => `${n} clients told of a gap`);
-  some(ofLate(o.redis.reconnects), n => `${n} failed connections to Redis`);
-  some(ofLate(o.closed, ours), n => `${n} connections ended through no fault of theirs`);
-  some(ofLate(o.closed, tooSlow), n => `${n} clients too slow`);
+  some(o.messages.dropped_of_late, 'message', 'dropped');
+  some(o.messages.gaps_of_late, 'client', 'told of a gap');
+  some(ofLate(o.redis.reconnects), 'failed connection', 'to Redis');
+  some(ofLate(o.closed, ours), 'connection', 'ended by a fault that was not the client’s');
+  some(ofLate(o.closed, tooSlow), 'client', 'too slow');
   many(o.refused.filter(c => c.reason !== 'draining'), 'connections refused');
   many(o.auth_failures, 'tokens refused');
   many(o.limits.filter(c => !c.reason.includes('dry run')), 'times over a limit');
-  some(o.events.filter(e => e.level === 'ERROR' && Date.parse(o.now) - Date.parse(e.time) < 15 * 60_000).length, n => `${n} errors in the log`);
+  some(o.events.filter(e => e.level === 'ERROR' && Date.parse(o.now) - Date.parse(e.time) < 15 * 60_000).length, 'error', 'in the log');
   const {masters, masters_proven: proven} = o.redis;
   if (masters !== null && proven !== null && proven < masters) odd.push(`${proven} of ${masters} masters proven`);
   if (o.connections.limit > 0 && o.connections.now > nearLimit * o.connections.limit) odd.push('connections near their limit');
