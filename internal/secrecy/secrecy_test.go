@@ -160,7 +160,7 @@ func TestAnAttributeThatSaysNothingIsFound(t *testing.T) {
 		}
 	}
 	s := &sink{}
-	fmt.Fprintln(&writer{sink: s, name: "TestX"}, `{"ended":{},"rooms":1}`)
+	s.search(Logs, "TestX", []byte(`{"ended":{},"rooms":1}`))
 	if s.found != 0 {
 		t.Error("an empty object of a report is taken for an attribute")
 	}
