@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -59,8 +60,15 @@ func build(name, dir, what string) (path string, err error) {
 	return path, nil
 }
 
-// start starts a command in dir, with env and nothing else. The test's end ends it.
-func start(t *testing.T, dir string, env []string, args ...string) (log string) {
+// A process is a child of the tests.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed once it was waited for
+}
+
+// start starts a command in dir, with env and nothing else. The test's end ends it, and on Linux that of the tests' process, however
+// that comes about.
+func start(t *testing.T, dir string, env []string, args ...string) (p process, log string) {
 	t.Helper()
 	log = filepath.Join(t.TempDir(), "log")
 	secrecy.File(t, log)
@@ -71,19 +79,23 @@ func start(t *testing.T, dir string, env []string, args ...string) (log string) 
 	defer out.Close() // the process has its own
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + scratch, "PYTHONDONTWRITEBYTECODE=1"}, env...), out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting %v: %v", args, err)
-	}
-	ended := make(chan struct{})
+	endWithTests(cmd)
+	ended, started := make(chan struct{}), make(chan error)
 	go func() { // ends with the process
 		defer close(ended)
-		_ = cmd.Wait() // it is ended by a signal
+		runtime.LockOSThread() // whose end would be taken for that of the tests
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is ended by a signal
+		}
 	}()
+	if err := <-started; err != nil {
+		t.Fatalf("starting %v: %v", args, err)
+	}
+	p = process{cmd, ended}
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
-		select {
-		case <-ended:
-		case <-time.After(stopTime):
+		if !p.stop() {
 			_ = cmd.Process.Kill()
 			<-ended
 		}
@@ -91,7 +103,18 @@ func start(t *testing.T, dir string, env []string, args ...string) (log string) 
 			t.Logf("%v said:\n%s", args, read(t, log))
 		}
 	})
-	return log
+	return p, log
+}
+
+// stop asks it to end, and tells whether it has.
+func (p process) stop() bool {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(stopTime):
+		return false
+	}
 }
 
 // A gateway is a roomgate that runs.
@@ -104,7 +127,7 @@ func startGateway(t *testing.T, settings []string, others ...string) gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := start(t, ".", replaced(settings, append(others, "ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0")...), path)
+	_, log := start(t, ".", replaced(settings, append(others, "ROOMGATE_HTTP_ADDR=127.0.0.1:0", "ROOMGATE_ADMIN_ADDR=127.0.0.1:0")...), path)
 	var line struct{ Msg, Addr, Admin string }
 	await(t, "roomgate serves", func() bool {
 		for l := range strings.Lines(read(t, log)) {
