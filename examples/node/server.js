@@ -31,9 +31,10 @@ const routes = {
   },
 };
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const route = routes[`${request.method} ${request.url}`] ?? (async () => [404, 'not found']);
   const answer = text(request).then((body) => route(new URLSearchParams(body), request.headers.authorization?.replace('Bearer ', '')));
   const [status, body, type = 'text/plain'] = await answer.catch((error) => (console.error(error.message), [503, 'failed']));
   response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' }).end(body);
 }).listen(PORT, HOST);
+process.once('SIGTERM', () => server.close(() => process.exit())); // else process 1 of a container goes on until it is killed

@@ -58,13 +58,13 @@ func goCommand(t *testing.T) []string {
 }
 
 // start starts the API, and returns where it listens, host:port.
-func (a api) start(t *testing.T, env ...string) string {
+func (a api) start(t *testing.T, env ...string) (p process, addr string) {
 	t.Helper()
 	port := redistest.FreePort(t)
-	start(t, "../"+a.name, append(env, a.where(port)...), a.command(t)...)
-	addr := "127.0.0.1:" + port
+	p, _ = start(t, "../"+a.name, append(env, a.where(port)...), a.command(t)...)
+	addr = "127.0.0.1:" + port
 	await(t, a.name+" listens", func() bool { status, _ := get(t, "http://"+addr+"/"); return status == http.StatusOK })
-	return addr
+	return p, addr
 }
 
 // Each API stands behind roomgate's one port, with the settings of the sidecar's manifest.
@@ -73,10 +73,22 @@ func TestEachAPILogsInPublishesAndKeepsRoomsApart(t *testing.T) {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
 			redis := redistest.Start(t)
-			addr := a.start(t, "JWT_SECRET="+secret, "REDIS_URL="+redis.URL())
+			_, addr := a.start(t, "JWT_SECRET="+secret, "REDIS_URL="+redis.URL())
 			g := startGateway(t, sidecarSettings(t), "REDIS_URL="+redis.URL(), "ROOMGATE_HTTP_UPSTREAM=http://"+addr)
 			visit(t, g.url)
 		})
+	}
+}
+
+// As process 1 of a container a program that leaves SIGTERM to the kernel goes on, and with it the sidecar waits for SIGKILL.
+func TestNodeAPIHandlesSIGTERM(t *testing.T) {
+	t.Parallel()
+	p, _ := apis[0].start(t, "JWT_SECRET="+secret, "REDIS_URL="+redistest.Start(t).URL())
+	if !p.stop() {
+		t.Fatalf("it goes on for %v after SIGTERM", stopTime)
+	}
+	if got := p.cmd.ProcessState.ExitCode(); got != 0 {
+		t.Errorf("on SIGTERM it ends with %d (-1: killed by the signal), want 0", got)
 	}
 }
 

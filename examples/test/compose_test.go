@@ -57,7 +57,7 @@ func TestComposeFileWorks(t *testing.T) {
 	}
 
 	redis := redistest.Start(t)
-	api := apis[0].start(t, replaced(environment(t, p, "api"), "REDIS_URL="+redis.URL(), "HOST=127.0.0.1")...)
+	_, api := apis[0].start(t, replaced(environment(t, p, "api"), "REDIS_URL="+redis.URL(), "HOST=127.0.0.1")...)
 	g := startGateway(t, settings, "REDIS_URL="+redis.URL(), "ROOMGATE_HTTP_TRUSTED_PROXIES=127.0.0.1")
 	visit(t, startNginx(t, p, strings.TrimPrefix(g.url, "http://"), api))
 }
