@@ -94,8 +94,8 @@ func startNginx(t *testing.T, p *types.Project, gateway, api string) string {
 		t.Fatal("install nginx: apt-get install nginx-light / brew install nginx")
 	}
 	text := read(t, p.Services["nginx"].Volumes[0].Source)
-	if got := regexp.MustCompile(`http://.*`).FindAllString(text, -1); !slices.Equal(got, []string{"http://roomgate:8080;", "http://api:3000;"}) {
-		t.Fatalf("nginx goes to %v, want to the services roomgate and api", got)
+	if got := regexp.MustCompile(`\S+ http://.*`).FindAllString(text, -1); !slices.Equal(got, []string{"$roomgate http://roomgate:8080;", "$api http://api:3000;"}) {
+		t.Fatalf("nginx goes to %v, want to the services roomgate and api, by variables: else a name is looked up at the start only", got)
 	}
 	if mapped := p.Services["nginx"].Ports[0]; mapped.Target != 80 || mapped.HostIP != "127.0.0.1" {
 		t.Errorf("port %d of nginx is open on %q, want 80 on 127.0.0.1", mapped.Target, mapped.HostIP)
