@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roomgate/roomgate/config"
@@ -25,25 +26,25 @@ const (
 )
 
 // readManifest reads it as strictly as the API server can be asked to: an unknown key is an error.
-func readManifest(t *testing.T) (d appsv1.Deployment, s corev1.Service) {
+func readManifest(t *testing.T) (d appsv1.Deployment, s corev1.Service, n networkingv1.NetworkPolicy) {
 	t.Helper()
 	b, err := os.ReadFile(manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	documents := bytes.Split(b, []byte("\n---\n"))
-	if len(documents) != 2 {
-		t.Fatalf("%s has %d documents, want 2", manifest, len(documents))
+	if len(documents) != 3 {
+		t.Fatalf("%s has %d documents, want 3", manifest, len(documents))
 	}
-	for i, into := range []any{&d, &s} {
+	for i, into := range []any{&d, &s, &n} {
 		if err := yaml.UnmarshalStrict(documents[i], into); err != nil {
 			t.Fatalf("%s, document %d: %v", manifest, i+1, err)
 		}
 	}
-	if d.Kind != "Deployment" || s.Kind != "Service" {
-		t.Fatalf("%s has a %s and a %s, want a Deployment and a Service", manifest, d.Kind, s.Kind)
+	if d.Kind != "Deployment" || s.Kind != "Service" || n.Kind != "NetworkPolicy" {
+		t.Fatalf("%s has a %s, a %s and a %s, want a Deployment, a Service and a NetworkPolicy", manifest, d.Kind, s.Kind, n.Kind)
 	}
-	return d, s
+	return d, s, n
 }
 
 // sidecar is the container of roomgate.
@@ -59,7 +60,7 @@ func sidecar(t *testing.T, d appsv1.Deployment) corev1.Container {
 // sidecarSettings are the environment that the manifest gives to roomgate, with the volume of the secret somewhere else.
 func sidecarSettings(t *testing.T) (env []string) {
 	t.Helper()
-	d, _ := readManifest(t)
+	d, _, _ := readManifest(t)
 	volume := t.TempDir()
 	if err := os.WriteFile(filepath.Join(volume, "secret"), []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func sidecarSettings(t *testing.T) (env []string) {
 }
 
 func TestSidecarHasTimeToDrainAfterItsAPI(t *testing.T) {
-	d, _ := readManifest(t)
+	d, _, _ := readManifest(t)
 	c, err := config.Load(config.Source{Environ: sidecarSettings(t)})
 	if err != nil {
 		t.Fatalf("roomgate refuses its settings: %v", err)
@@ -92,7 +93,7 @@ func TestSidecarHasTimeToDrainAfterItsAPI(t *testing.T) {
 
 // A roomgate with these settings answers each probe where the manifest has it, and the Service goes to the port of clients.
 func TestSidecarIsProbedAndServedWhereItListens(t *testing.T) {
-	d, s := readManifest(t)
+	d, s, n := readManifest(t)
 	c, settings := sidecar(t, d), sidecarSettings(t)
 	loaded, err := config.Load(config.Source{Environ: settings})
 	if err != nil {
@@ -105,8 +106,13 @@ func TestSidecarIsProbedAndServedWhereItListens(t *testing.T) {
 	if ports["http"] != loaded.HTTP.Addr || ports["admin"] != loaded.Admin.Addr {
 		t.Errorf("ports are %v, and roomgate listens on %s and %s", ports, loaded.HTTP.Addr, loaded.Admin.Addr)
 	}
-	if to := s.Spec.Ports[0].TargetPort.String(); to != "http" || s.Spec.Selector["app"] != d.Spec.Template.Labels["app"] {
-		t.Errorf("the Service goes to port %s of %v, want http of %v", to, s.Spec.Selector, d.Spec.Template.Labels)
+	// By number: endpoints have the names of a sidecar's ports from Kubernetes 1.33 on only, and some networks that enforce policies have none.
+	if to := s.Spec.Ports[0].TargetPort; ":"+strconv.Itoa(int(to.IntVal)) != loaded.HTTP.Addr || s.Spec.Selector["app"] != d.Spec.Template.Labels["app"] {
+		t.Errorf("the Service goes to port %s of %v, want the number in %s, of %v", to.String(), s.Spec.Selector, loaded.HTTP.Addr, d.Spec.Template.Labels)
+	}
+	let := n.Spec.Ingress
+	if len(let) != 1 || len(let[0].Ports) != 1 || ":"+let[0].Ports[0].Port.String() != loaded.HTTP.Addr || n.Spec.PodSelector.MatchLabels["app"] != d.Spec.Template.Labels["app"] {
+		t.Errorf("the policy lets %v in to %v, want only %s of %v", let, n.Spec.PodSelector.MatchLabels, loaded.HTTP.Addr, d.Spec.Template.Labels)
 	}
 	redis := redistest.Start(t)
 	g := startGateway(t, settings, "REDIS_URL="+redis.URL())
@@ -119,7 +125,7 @@ func TestSidecarIsProbedAndServedWhereItListens(t *testing.T) {
 
 // What the restricted Pod Security Standard asks of a pod, and the two settings that docs/configuration.md asks for.
 func TestSidecarsPodIsRestricted(t *testing.T) {
-	d, _ := readManifest(t)
+	d, _, _ := readManifest(t)
 	pod := d.Spec.Template.Spec
 	if p := pod.SecurityContext; p.RunAsNonRoot == nil || !*p.RunAsNonRoot || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("the pod's securityContext is %v, want no root, and the runtime's seccomp profile", p)
