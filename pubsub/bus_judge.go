@@ -29,7 +29,7 @@ func (b *bus) judge(via string, sent, now time.Time) (v verdict, stays error) {
 	for addr, w := range b.ways {
 		if heard := w.missed == 0; w.expire(before) > 0 {
 			if heard { // one that follows is owed no gap of its own until it is heard again
-				b.owe(fmt.Errorf("a canary that %s took did not come to %s", addr, b.own))
+				b.oweMissed(addr)
 			}
 			if w.missed >= enoughMissed {
 				if v.end, stays = b.deaf(addr); v.end.err != nil {
@@ -68,6 +68,11 @@ func (b *bus) hear(via string, w *way, sent time.Time, soon bool) {
 	w.missed, w.doubted, w.refused = 0, false, false
 }
 
+// oweMissed notes that addr's first canary is missed. mu is held.
+func (b *bus) oweMissed(addr string) {
+	b.owe(fmt.Errorf("a canary that %s took did not come to %s", addr, b.own))
+}
+
 // late is how old a canary is that is missed: a canary timeout, at the tick that is next to it.
 func (b *bus) late() time.Duration {
 	o := b.p.access.o
@@ -95,6 +100,9 @@ func (b *bus) judgeSilence(now time.Time) (e ending, stays error) {
 	for addr, w := range b.ways {
 		// One that was just sent may not be taken.
 		if len(w.out) > 0 && w.out[0].Before(now.Add(-b.p.access.o.canaryInterval())) || w.missed > 0 && !w.refused {
+			if w.missed == 0 { // should the link stay, and addr not be heard again
+				b.oweMissed(addr)
+			}
 			w.out, w.missed, missing = nil, max(w.missed, enoughMissed), addr
 		}
 	}

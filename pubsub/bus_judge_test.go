@@ -171,6 +171,29 @@ func TestACanaryThatIsBeingSentIsNotMissedBySilence(t *testing.T) {
 	}
 }
 
+// The link has to stay, and the master is gone before it is heard.
+func TestACanaryThatASilenceShowsToBeMissedIsOwedAGap(t *testing.T) {
+	c := testCluster(t)
+	c.masters = append(c.masters, "d:1")
+	c.deafAt("c:1", "b:1")
+	c.deafAt("d:1", "b:1")
+	p := play(t, c, "a:1")
+	p.wantWell(p.hears("b:1"))
+	p.takes("b:1")
+	for range 3 {
+		p.tick()
+		p.refuses("c:1")
+		p.refuses("d:1")
+	}
+	p.self = p.now
+	if e, stays := p.judgeSilence(p.now); e.err != nil || stays == nil {
+		t.Fatalf("the link ends with %v: %v, want that it stays, deaf", e.reason, e.err)
+	}
+	p.refuses("b:1")
+	p.wantGap(p.hears("c:1"), "b:1 took did not come")
+	p.wantWell(p.hears("d:1"))
+}
+
 // What a master does not take is no sign of a broken bus, nor of a sound one.
 func TestCanariesThatTimeOutDoNotHideABrokenBus(t *testing.T) {
 	p := play(t, testCluster(t), "a:1")
