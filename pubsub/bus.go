@@ -172,14 +172,14 @@ func (b *bus) sent(addr string, sent time.Time) (anew bool, limit time.Duration)
 	}
 	w.out = append(w.out, sent)
 	limit = b.p.access.o.canaryInterval()
-	if w.carried++; w.carried > renewAfter || w.inDoubt() {
-		w.carried = 1
-		return true, limit
-	}
 	if !w.refused {
 		limit /= canaryTries
 	}
-	return false, limit
+	if w.carried++; w.carried > renewAfter || w.inDoubt() {
+		w.carried, anew = 1, true
+		limit = min(2*limit, b.p.access.o.canaryInterval()) // half of it for the new connection, and then for the old one
+	}
+	return anew, limit
 }
 
 // answered notes what addr answered to it.

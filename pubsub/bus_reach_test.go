@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,36 @@ func TestMastersThatHangCostNoLinkWhileOneTakesCanaries(t *testing.T) {
 		if n := count(t, reg, "roomgate_redis_reconnects_total", string(reason)); n != 0 {
 			t.Errorf("%v links ended for %s, want none", n, reason)
 		}
+	}
+}
+
+// All were asked equally often, so that each is due for a new connection when its neighbour is. Each would take all the
+// time until the next canary.
+func TestMastersThatHangWhenTheirConnectionsAreDueCostOneCanary(t *testing.T) {
+	t.Parallel()
+	a, err := newAccess(Options{URL: "redis+cluster://a", CanaryInterval: 1500 * time.Millisecond, CanaryTimeout: 4500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newCluster(a)
+	defer p.close()
+	p.masters = []string{redistest.Start(t).Addr()}
+	b := p.canaries(watched{server: server{addr: "own:1"}}).(*bus)
+	for range canaryTries - 1 {
+		hangs, err := net.Listen("tcp", "127.0.0.1:0") // and nobody accepts
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hangs.Close()
+		p.masters = append(p.masters, hangs.Addr().String())
+		b.ways[hangs.Addr().String()] = &way{carried: renewAfter}
+	}
+	for n := range 2 {
+		err = within(t.Context(), a.o.canaryInterval(), func(ctx context.Context) error { return b.publish(ctx, "canary", "", time.Now()) })
+		t.Logf("canary %d: %v", n, err)
+	}
+	if err != nil {
+		t.Errorf("the second canary was not taken: %v", err)
 	}
 }
 
