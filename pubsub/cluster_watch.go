@@ -14,33 +14,53 @@ import (
 // watch ends a link whose node became a replica, or is no master for others, or cannot reach enough of the Cluster while
 // another node can.
 func (p *cluster) watch(ctx context.Context, w watched) (ending, bool) {
-	strikes, told, mayNot := 0, false, false
+	l := looks{p: p, w: w}
 	return watchRole(ctx, p.access, w, func(ctx context.Context, witness *redis.Client) (ending, bool) {
-		view := p.look(ctx, w.server, witness)
-		if view.refused != nil && !mayNot {
-			mayNot = true
-			w.log.Warn("redis cluster may not be asked whether it is down", slog.Any("error", view.refused))
-		}
-		switch {
-		case view.unknown != "":
-			// One node may not have heard yet of a master that is new. Two have.
-			if strikes++; strikes > 1 {
-				return ending{reasonDemoted, fmt.Errorf("%v is no master for %s", w.server, view.unknown)}, true
-			}
-		case view.down && view.better != "":
-			p.deafAt(w.server.addr, view.better) // or it would be taken for the best, where others do not hear it
-			return ending{reasonDemoted, fmt.Errorf("%v cannot reach enough of the Cluster, and %s can", w.server, view.better)}, true
-		case view.down:
-			w.blame(errClusterDown)
-			if !told {
-				told = true
-				w.log.Warn("redis cluster is down, and no better node can be reached", slog.Any("node", w.server))
-			}
-		default:
-			strikes, told = 0, false
-		}
-		return ending{}, false
+		return l.judge(p.look(ctx, w.server, witness))
 	})
+}
+
+// enoughStrikes against a link's node end the link. One may be for a failover, of which nodes learn one after the other:
+// the one that is asked has not heard yet of a master that is new, or says that the Cluster is up or down before others do.
+const enoughStrikes = 2
+
+// looks are those of one link's watch.
+type looks struct {
+	p *cluster
+	w watched
+
+	strikes int  // how many showed that its node should be left, and none since the first that it is well
+	told    bool // that the Cluster is down
+	mayNot  bool // told that nodes may not be asked for their state
+}
+
+// judge is for what the next showed.
+func (l *looks) judge(v view) (ending, bool) {
+	if v.refused != nil && !l.mayNot {
+		l.mayNot = true
+		l.w.log.Warn("redis cluster may not be asked whether it is down", slog.Any("error", v.refused))
+	}
+	wrong := v.unknown != "" || v.down && v.better != ""
+	if wrong {
+		l.strikes++
+	}
+	switch {
+	case wrong && l.strikes < enoughStrikes:
+	case v.unknown != "":
+		return ending{reasonDemoted, fmt.Errorf("%v is no master for %s", l.w.server, v.unknown)}, true
+	case wrong:
+		l.p.deafAt(l.w.server.addr, v.better) // or it would be taken for the best, where others do not hear it
+		return ending{reasonDemoted, fmt.Errorf("%v cannot reach enough of the Cluster, and %s can", l.w.server, v.better)}, true
+	case v.down:
+		l.w.blame(errClusterDown)
+		if !l.told {
+			l.told = true
+			l.w.log.Warn("redis cluster is down, and no better node can be reached", slog.Any("node", l.w.server))
+		}
+	default:
+		l.strikes, l.told = 0, false
+	}
+	return ending{}, false
 }
 
 var errClusterDown = errors.New("the Cluster is down (cluster_state:fail)")
