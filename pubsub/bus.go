@@ -28,7 +28,7 @@ type bus struct {
 	mu      sync.Mutex // guards what follows
 	ways    map[string]*way
 	last    string    // which master took the last canary that one did
-	untaken bool      // none took the last
+	untaken time.Time // since when none takes any; zero: one took the last
 	self    time.Time // when one through the link's own node came last
 	well    time.Time // since when no way is in doubt; at first, when the link began
 	owed    error     // why messages may have been lost; nil: no gap is owed
@@ -82,9 +82,7 @@ func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Ti
 			break
 		}
 	}
-	b.mu.Lock()
-	b.untaken = true
-	b.mu.Unlock()
+	b.noneTook(others, sent)
 	b.p.lookAgain(ctx)
 	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
 	// others' ACL would keep it for ever.
@@ -156,7 +154,7 @@ func (b *bus) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := b.ways[b.last]
-	return b.untaken || w != nil && len(w.out) > 0
+	return !b.untaken.IsZero() || w != nil && len(w.out) > 0
 }
 
 // sent notes that a canary goes through addr. anew: over a new connection, as a prober's; and that of a master in doubt,
@@ -187,10 +185,23 @@ func (b *bus) answered(addr string, sent time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.ways[addr]; err == nil {
-		b.last, b.untaken = addr, false
+		b.last, b.untaken = addr, time.Time{}
 		w.refused = false
 	} else {
 		w.untaken(sent)
+	}
+}
+
+// noneTook notes that none took the canary. If all refuse, the link is not silent, and what is published at others is not
+// shown to come either.
+func (b *bus) noneTook(masters []string, sent time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.untaken.IsZero() {
+		b.untaken = sent
+	}
+	if sent.Sub(b.untaken) >= b.late() && masters[0] != b.own {
+		b.oweUnshown()
 	}
 }
 

@@ -73,6 +73,11 @@ func (b *bus) oweMissed(addr string) {
 	b.owe(fmt.Errorf("a canary that %s took did not come to %s", addr, b.own))
 }
 
+// oweUnshown notes that for long no other master took a canary. mu is held.
+func (b *bus) oweUnshown() {
+	b.owe(fmt.Errorf("no other master took a canary, so nothing showed that what is published there comes to %s", b.own))
+}
+
 // late is how old a canary is that is missed: a canary timeout, at the tick that is next to it.
 func (b *bus) late() time.Duration {
 	o := b.p.access.o
@@ -110,7 +115,7 @@ func (b *bus) judgeSilence(now time.Time) (e ending, stays error) {
 	case now.Sub(b.self) >= b.p.access.o.canaryTimeout():
 		return endSilent, nil
 	case missing == "":
-		b.owe(fmt.Errorf("no other master took a canary, so nothing showed that what is published there comes to %s", b.own))
+		b.oweUnshown()
 		return ending{}, nil
 	}
 	return b.deaf(missing)

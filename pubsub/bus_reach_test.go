@@ -79,6 +79,47 @@ func TestMastersThatHangWhenTheirConnectionsAreDueCostOneCanary(t *testing.T) {
 	}
 }
 
+// Redis answers, so that the link is not silent.
+func TestCanariesThatAllOthersRefuseForLongAreOwedAGap(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	c := testCluster(t)
+	c.masters = []string{"a:1", s.Addr()}
+	p := play(t, c, "a:1")
+	publish := func() error {
+		p.now = p.now.Add(p.p.access.o.canaryInterval())
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		return p.publish(ctx, "canary", "", p.now)
+	}
+	mayPublish := func(rule string) {
+		t.Helper()
+		if err := s.Client().Do(t.Context(), "ACL", "SETUSER", "default", rule).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, long := range []bool{false, true} {
+		mayPublish("-publish")
+		for n := range 4 {
+			if err := publish(); !isReply(err) {
+				t.Fatalf("a canary that may not be published: %v, want a refusal", err)
+			}
+			if n == 1 && !long {
+				break
+			}
+		}
+		mayPublish("+publish")
+		if err := publish(); err != nil {
+			t.Fatal(err)
+		}
+		if v := p.comes(s.Addr(), p.now); long {
+			p.wantGap(v, "no other master took a canary")
+		} else {
+			p.wantWell(v)
+		}
+	}
+}
+
 func TestAMasterThatHungIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartCluster(t, 3, 0, "--cluster-node-timeout", "60000")
