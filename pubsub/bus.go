@@ -78,7 +78,7 @@ func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Ti
 		default:
 			failed = err
 		}
-		if ctx.Err() != nil {
+		if !b.timeFor(ctx) {
 			break
 		}
 	}
@@ -87,6 +87,12 @@ func (b *bus) publish(ctx context.Context, channel, payload string, sent time.Ti
 	// A refusal keeps a silent link alive, and so it must be that of each which was asked: one master that lacks the
 	// others' ACL would keep it for ever.
 	return cmp.Or(failed, refused)
+}
+
+// timeFor reports whether ctx has time for another master. One that is asked with less would be taken for one that hangs.
+func (b *bus) timeFor(ctx context.Context) bool {
+	end, ends := ctx.Deadline()
+	return ctx.Err() == nil && (!ends || time.Until(end) > b.p.access.o.canaryInterval()/canaryTries/2)
 }
 
 // through publishes one at addr. Of one that was taken, err says why it went over the connection that there was.
