@@ -73,8 +73,8 @@ func (l *loader) checkRedis(c *Config) {
 	if p := c.Redis.ChannelPrefix; !isName(p) {
 		l.fail("redis.channel_prefix", "%q is not at most "+nameNoun, p)
 	}
-	if c.Redis.CanaryTimeout <= c.Redis.CanaryInterval {
-		l.fail("redis.canary_timeout", "%v is not more than redis.canary_interval, %v", c.Redis.CanaryTimeout, c.Redis.CanaryInterval)
+	if least := 2 * c.Redis.CanaryInterval; c.Redis.CanaryTimeout < least { // or one that is late would be a silence, and a gap for all rooms
+		l.fail("redis.canary_timeout", "%v is less than %v, which is twice redis.canary_interval", c.Redis.CanaryTimeout, least)
 	}
 }
 

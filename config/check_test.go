@@ -54,7 +54,7 @@ func TestDurationsAreChecked(t *testing.T) {
 		{"", "--auth.timeout=0", "is less than 1ms"},
 		{"", "--auth.expiring=-1s", "is less than 0"},
 		{"", "--redis.leave_delay=-1s", "is less than 0"},
-		{"", "--redis.canary_timeout=2s", "2s is not more than redis.canary_interval, 2s"},
+		{"", "--redis.canary_timeout=3s", "3s is less than 4s, which is twice redis.canary_interval"},
 		{"", "--redis.timeout=0", "is less than 1ms"},
 		{"", "--limits.frame_timeout=0", "is less than 1ms"},
 		{"", "--gap.spread=-1s", "is less than 0"},

@@ -95,7 +95,7 @@ type Config struct {
 		ChannelPrefix  string        `mapstructure:"channel_prefix"`
 		LeaveDelay     time.Duration `mapstructure:"leave_delay"`
 		CanaryInterval time.Duration `mapstructure:"canary_interval"`
-		CanaryTimeout  time.Duration `mapstructure:"canary_timeout"` // more than CanaryInterval
+		CanaryTimeout  time.Duration `mapstructure:"canary_timeout"` // at least twice CanaryInterval
 		Timeout        time.Duration `mapstructure:"timeout"`
 	} `mapstructure:"redis"`
 

@@ -164,7 +164,7 @@ var table = []setting{
 	{key: "redis.canary_interval", kind: duration, def: "2s", min: "1ms", restart: true,
 		help: "time between two messages that each replica publishes to itself, to prove that Redis delivers"},
 	{key: "redis.canary_timeout", kind: duration, def: "6s", min: "1ms", restart: true,
-		help: "silence after which Redis counts as lost and is connected anew; more than redis.canary_interval"},
+		help: "silence after which Redis counts as lost and is connected anew; at least twice redis.canary_interval"},
 	{key: "redis.timeout", kind: duration, def: "5s", min: "1ms", restart: true,
 		help: "time for Redis to accept a connection, confirm a subscription or take a message"},
 
