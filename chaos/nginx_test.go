@@ -3,14 +3,8 @@
 package chaos
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +16,7 @@ import (
 
 	"github.com/roomgate/roomgate/internal/redistest"
 	"github.com/roomgate/roomgate/internal/secrecy"
+	"github.com/roomgate/roomgate/internal/wstest"
 )
 
 const (
@@ -171,25 +166,9 @@ func (n *nginx) said() string {
 func (n *nginx) writeCertificate() {
 	n.t.Helper()
 	const host = "api.example.com"
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	n.write("fullchain.pem", cert)
-	n.write("privkey.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(cert))
+	cert, key, roots := wstest.Certificate(n.t, host)
+	n.write("fullchain.pem", string(cert))
+	n.write("privkey.pem", string(key))
 	n.config = &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
 }
 

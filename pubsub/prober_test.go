@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/roomgate/roomgate/internal/redistest"
@@ -162,15 +163,7 @@ func TestCanariesGoOnWhenNoNewConnectionCanBeHad(t *testing.T) {
 	if err := c.Do(t.Context(), "ACL", "SETUSER", "gate", "resetpass", ">another-passw0rd").Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a renewal that fails", func() bool { return strings.Contains(text.String(), "over a new connection: ") })
-	trips := count(t, reg, "roomgate_redis_round_trip_seconds", "")
-	eventually(t, "canaries all the same", func() bool { return count(t, reg, "roomgate_redis_round_trip_seconds", "") > trips+5 })
-	if err := b.Ready(); err != nil {
-		t.Errorf("Ready() = %v, want nil", err)
-	}
-	if got := r.gapsByRoom(); len(got) != 0 {
-		t.Errorf("gaps %v, want none", got)
-	}
+	wantCanariesOverOldConnections(t, b, r, reg, &text)
 }
 
 // announce has a node of a Cluster say that it is at the address of f.
@@ -215,5 +208,19 @@ func TestAnAddressOfAShardedClusterThatMovedIsFollowed(t *testing.T) {
 		if b.Publish(t.Context(), "a", []byte(m)) == nil {
 			eventually(t, m, func() bool { return slices.Contains(r.got("a"), m) })
 		}
+	}
+}
+
+// wantCanariesOverOldConnections waits until a renewal has failed, which the log says, and wants canaries all the same, and no gap.
+func wantCanariesOverOldConnections(t *testing.T, b *Broker, r *recorder, reg *prometheus.Registry, text *logged) {
+	t.Helper()
+	eventually(t, "a renewal that fails", func() bool { return strings.Contains(text.String(), "over a new connection: ") })
+	trips := count(t, reg, "roomgate_redis_round_trip_seconds", "")
+	eventually(t, "canaries all the same", func() bool { return count(t, reg, "roomgate_redis_round_trip_seconds", "") > trips+5 })
+	if err := b.Ready(); err != nil {
+		t.Errorf("Ready() = %v, want nil", err)
+	}
+	if got := r.gapsByRoom(); len(got) != 0 {
+		t.Errorf("gaps %v, want none", got)
 	}
 }

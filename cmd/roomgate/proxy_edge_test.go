@@ -1,20 +1,14 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/roomgate/roomgate/internal/secrecy"
 	"github.com/roomgate/roomgate/internal/wstest"
@@ -111,27 +105,11 @@ func (e *edge) said() string {
 // writeCertificate writes a certificate for api.example.com that signs itself.
 func (e *edge) writeCertificate() {
 	e.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"api.example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
-	e.write("fullchain.pem", cert)
-	e.write("privkey.pem", private)
-	e.write("certs/both.pem", cert+private)
-	e.roots = x509.NewCertPool()
-	e.roots.AppendCertsFromPEM([]byte(cert))
+	cert, key, roots := wstest.Certificate(e.t, "api.example.com")
+	e.write("fullchain.pem", string(cert))
+	e.write("privkey.pem", string(key))
+	e.write("certs/both.pem", string(cert)+string(key))
+	e.roots = roots
 }
 
 // open connects by TLS from an address of loopback, and verifies the certificate.
