@@ -90,8 +90,12 @@ func TestDemoCutsTheConnectionThatIsNamed(t *testing.T) {
 	c.WantGone()
 	other.SendText(`{"type":"ping","ref":1}`)
 	other.WantText(`{"type":"pong","ref":1}`)
+	await(t, "that it is gone here, too", func() bool { // its end is seen by the client first, now and then
+		status, _ := d.simulate("cut", `{"conn":"`+conn+`"}`, simulateHeader, "1")
+		return status == http.StatusNotFound
+	})
 	for body, want := range map[string]int{
-		`{"conn":"` + conn + `"}`: http.StatusNotFound, `{"conn":""}`: http.StatusNotFound, `{}`: http.StatusNotFound,
+		`{"conn":""}`: http.StatusNotFound, `{}`: http.StatusNotFound,
 		`[]`: http.StatusBadRequest, "": http.StatusBadRequest, `{"conn":"` + strings.Repeat("0", 2*simulateBody) + `"}`: http.StatusBadRequest,
 	} {
 		if status, answer := d.simulate("cut", body, simulateHeader, "1"); status != want {
