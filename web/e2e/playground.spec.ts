@@ -216,6 +216,20 @@ test.describe('with a real Redis', () => {
     await granting.stop();
   });
 
+  test('a token that is pasted before the page has its settings is read', async ({page}) => {
+    let release = () => {};
+    const held = new Promise<void>(resolve => { release = resolve; });
+    await page.route('**/settings.json', async route => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(g.page, {waitUntil: 'commit'});
+    await page.fill('#pasted', token('a', '42'));
+    release();
+    await page.click('#use');
+    await expect(page.locator('#room-name')).toHaveText('Room 42');
+  });
+
   test('no text becomes HTML on either page, whoever tries', async ({browser}) => {
     const page = await browser.newPage(); // not watched: it violates the policy
     for (const url of [g.page, g.admin]) {

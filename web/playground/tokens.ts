@@ -23,7 +23,7 @@ export class TokenPanel {
     byId('try').addEventListener('submit', event => event.preventDefault());
     byId('try-room').addEventListener('input', () => this.#judge());
     setInterval(() => this.#tick(), 500);
-    this.#read('');
+    this.paste(pasted.value); // what stands there already: pasted before the settings came, or kept by a reload
   }
 
   /** Puts token where one is pasted, to be looked at, and used by a click. */
